@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Carries a plan out: actions whose dependencies have succeeded run, in order; a failure blocks
+ * only its dependants.
+ */
+#pragma once
+
+#include "controller/plan/plan.h"
+
+enum outcome {
+	OUTCOME_DONE,
+	OUTCOME_KEPT,    /* nothing to do */
+	OUTCOME_FAILED,  /* err says why */
+	OUTCOME_REFUSED, /* the plan said so */
+	OUTCOME_BLOCKED, /* something it needs failed; err says what */
+	OUTCOME_CANCELLED,
+};
+const char *outcome_name(enum outcome outcome);
+
+struct result {
+	const struct action *action;
+	enum outcome outcome;
+	struct error err;
+	int64_t duration_ms;
+};
+
+struct results {
+	struct result *items; /* one per action, in the plan's arena */
+	size_t count, done, failed, refused, blocked;
+};
+
+/* `done` is told of each result as it comes; may be NULL. */
+void plan_execute(struct pass *pass, const struct plan *plan, struct arena *arena,
+		  void (*done)(void *ctx, const struct result *result), void *ctx,
+		  struct results *ret_results);

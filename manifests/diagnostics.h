@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Faults of a manifest set: all that are found in one run, each with its place.
+ *
+ *     web.yaml:12:9: error: spec.restart: 'allways' is none of no, always, on-failure,
+ *     unless-stopped; did you mean 'always'?
+ *       in template web-app.yaml:7:12
+ */
+#pragma once
+
+#include "controller/base/arena.h"
+#include "controller/base/str.h"
+#include "controller/base/vec.h"
+#include "manifests/node.h"
+
+#include <jansson.h>
+
+enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
+
+enum { DIAGNOSTICS_MAX = 200 }; /* more are counted, not kept */
+
+struct diagnostic {
+	enum severity severity;
+	struct place place;
+	const struct place *via; /* NULL: none */
+	const char *text;
+};
+
+struct diagnostics {
+	struct arena *arena; /* borrowed: texts live in it */
+	VEC(struct diagnostic) list;
+	size_t errors, warnings; /* counted beyond DIAGNOSTICS_MAX too */
+};
+
+void diagnostics_init(struct diagnostics *diagnostics, struct arena *arena);
+void diagnostics_done(struct diagnostics *diagnostics);
+
+/* Records a fault at a node (its `via` is taken along). The same text at the same place is
+ * recorded once: a resource that goes to ten hosts is wrong once. */
+void diagnose(struct diagnostics *diagnostics, enum severity severity, const struct node *at,
+	      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void diagnose_place(struct diagnostics *diagnostics, enum severity severity,
+		    const struct place *place, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Sorted by file, line, column; one per line as above, with a closing count. */
+void diagnostics_print(const struct diagnostics *diagnostics, struct str *out);
+/* [{"severity","file","line","column","message","via":{…}}] */
+json_t *diagnostics_json(const struct diagnostics *diagnostics);

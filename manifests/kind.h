@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the language knows of a kind of resource, and a resource itself. */
+#pragma once
+
+#include "manifests/schema.h"
+
+struct manifest_set;
+struct resource;
+
+enum scope {
+	SCOPE_PROJECT, /* one for the set: Project, Secret, Host, Template, Release, Registry, Backup */
+	SCOPE_HOST,    /* an instance on each host it is placed on: Container, Network, Volume */
+};
+
+struct kind {
+	const char *name; /* "Container" */
+	const char *doc;
+	enum scope scope;
+	/* Order among kinds of SCOPE_HOST: lower first, removed in reverse. */
+	int phase;
+	const struct schema *spec;
+	/* Where its users are when it names no hosts itself (Network, Volume). */
+	bool follows_users;
+	/* Rules across fields; called for each resource after decoding, per host. May be NULL. */
+	void (*verify)(const struct resource *resource, struct diagnostics *diagnostics);
+	const char *example; /* a whole document, tried by the tests, shown in the reference */
+};
+
+/* `metadata` of every kind: name, labels, ignore, adopt. */
+extern const struct schema metadata_schema;
+
+/*
+ * A resource as it stands in the manifests, or its instance on one host. Immutable; lives in the
+ * set's arena, its JSON with it.
+ */
+struct resource {
+	const struct kind *kind;
+	const char *name;
+	const char *host;        /* the Host's name; NULL for SCOPE_PROJECT */
+	const struct node *node; /* the document after expansion: places for diagnostics */
+	const json_t *metadata;  /* canonical */
+	const json_t *spec;      /* canonical, references resolved for this host */
+	const json_t *secrets;   /* which values are secrets, see struct decode; never NULL */
+	/* SHA-256 (hex) over kind, name and masked canonical spec: a secret's value changes
+	 * nothing in it. */
+	const char *digest;
+};
+
+/* The written value of a spec's row, borrowed, or NULL. Asserts that the row exists. */
+const json_t *resource_get(const struct resource *resource, const char *key);
+/* For rows that are strings, bools, integers: the written value or the row's fallback. */
+const char *resource_string(const struct resource *resource, const char *key);
+bool resource_bool(const struct resource *resource, const char *key);
+int64_t resource_int(const struct resource *resource, const char *key);
+/* Is the value at row `key` (and `member` of it, if a map and not NULL) a secret? */
+bool resource_is_secret(const struct resource *resource, const char *key, const char *member);
+/* metadata.ignore, or NULL. */
+const json_t *resource_ignore(const struct resource *resource);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A kind is one file: a table of fields and, for kinds that live on an engine, how to see and
+ * change them. No parse, print, diff or compare functions: those come from the table.
+ *
+ * The way of a pass: observe (network, fills `struct observed`) -> compare (pure) -> apply
+ * (network). See controller/plan for what drives it.
+ */
+#pragma once
+
+#include "controller/base/arena.h"
+#include "controller/base/error.h"
+#include "controller/base/log.h"
+#include "controller/host/engine.h"
+#include "manifests/set.h"
+#include "reconcilers/ownership.h"
+
+/* Something on an engine, ours or not. Lives in the pass's arena. */
+struct object {
+	const struct kind *kind;
+	const char *id;          /* what the API calls take: container and network ID, volume name */
+	const char *engine_name; /* without a leading slash */
+	bool ours;               /* labels complete, and of this project */
+	struct ownership own;    /* zero where it is not drey's */
+	const json_t *labels;    /* as on the object, never NULL */
+	const json_t *observed;  /* canonical spec of what is there; NULL where not inspected */
+	const json_t *inspect;   /* the engine's answer; NULL where not inspected */
+	const char *state;       /* container: created, running, paused, restarting, exited, dead */
+	const char *image_id;    /* container: the image it runs */
+};
+
+/* What a host really has. Filled once per pass, then read only. */
+struct observed {
+	const json_t *info; /* GET /info */
+	struct object **objects;
+	size_t count, room;
+	json_t *images; /* reference or ID -> answer of image inspect; null: not there */
+};
+
+enum verdict {
+	VERDICT_KEEP,    /* in step */
+	VERDICT_CREATE,
+	VERDICT_UPDATE,  /* live: no new object */
+	VERDICT_REPLACE, /* a new object in place of the old one */
+	VERDICT_REMOVE,
+	VERDICT_REFUSE,  /* out of step, and drey will not: foreign object, data would be lost */
+	VERDICT_LEFTOVER, /* ours, no longer declared, prune is off: listed, no difference */
+};
+const char *verdict_name(enum verdict verdict); /* "create" */
+
+/* One line of a plan. Lives in the plan's arena. */
+struct action {
+	enum verdict verdict;
+	const struct kind *kind;
+	const char *name;             /* the resource's (or the leftover's) */
+	const struct resource *want;  /* NULL: remove, leftover */
+	const struct object *have;    /* NULL: create */
+	struct changes changes;       /* update, replace: which fields */
+	const char *reason;           /* one sentence: why refused, replaced, removed; or NULL */
+	const char *warning;          /* one sentence for the reader, or NULL */
+	bool known_after_pull;        /* the image is not there: its defaults are unknown */
+	bool disruptive;              /* a running service stops for it */
+	bool loses_data;              /* only with consent in the manifests */
+	bool backup_first;            /* back up before it */
+	const size_t *after;          /* indices of actions that must have succeeded before */
+	size_t after_count;
+};
+
+enum progress_kind {
+	PROGRESS_STEP,  /* text: "create", "start", "wait until healthy" */
+	PROGRESS_PULL,  /* text: image; item: layer; current/total bytes */
+	PROGRESS_BYTES, /* text: what; current bytes, total 0 when unknown */
+};
+
+struct progress {
+	enum progress_kind kind;
+	const char *host, *resource; /* "Container/web"; may be NULL */
+	const char *text, *item;
+	int64_t current, total;
+};
+
+struct pass;
+
+/* What the caller of a pass supplies. Every member may be NULL. */
+struct pass_hooks {
+	void *ctx;
+	void (*progress)(void *ctx, const struct progress *progress);
+	/* Backs up the volumes of a container (stopped, where its Backup says so) or one volume,
+	 * because a change could cost data. No Backup names a directory for it: ERROR_REFUSED. */
+	int (*backup)(void *ctx, struct pass *pass, const struct resource *resource,
+		      const struct object *object, struct error *err);
+	/* Tells of steps of a multi-step action for the journal (information only). */
+	void (*journal)(void *ctx, const char *host, const char *resource, const char *step);
+	/* True when the run shall end at the next safe point. */
+	bool (*cancelled)(void *ctx);
+};
+
+/* One pass over one host. Owned by one thread. */
+struct pass {
+	struct arena *arena;
+	struct engine *engine;
+	const struct manifest_set *set;
+	const struct desired *desired;
+	const char *project;
+	const char *revision;   /* of the manifests, for the label */
+	struct observed observed;
+	struct pass_hooks hooks;
+	const struct logger *log;
+	struct pass_request *queue; /* reads still to do, see pass_queue() */
+	int monitor_ms;         /* gate without a healthcheck; 5000 */
+};
+
+struct reconciler {
+	struct kind kind;
+
+	/* Kinds that live on an engine; NULL for the others. */
+	const char *list_path; /* GET that lists all of them: "/networks" */
+	/* Takes the list: adds objects, queues inspects with pass_queue(). */
+	int (*listed)(struct pass *pass, const json_t *list, struct error *err);
+	/* Once all has been read, before compare: resolves what spans objects. May be NULL. */
+	int (*observed)(struct pass *pass, struct error *err);
+	/* Pure: sets verdict, changes, reason ... of a resource that is wanted. have may be NULL;
+	 * foreign objects of that name come as `have` with ours == false. */
+	void (*compare)(const struct pass *pass, struct action *action, struct arena *arena);
+	/* Does what the verdict says (create, update, replace, remove). Idempotent: whatever a
+	 * lost answer or an earlier crash has left is finished or undone. */
+	int (*apply)(struct pass *pass, const struct action *action, struct error *err);
+	/* Finishes or undoes what an earlier run left behind (NAME.drey-new, NAME.drey-old),
+	 * judged by names, labels and states alone. Called before compare when writing is
+	 * allowed; sets *ret_changed when it did something. May be NULL. */
+	int (*recover)(struct pass *pass, bool *ret_changed, struct error *err);
+};
+
+/* All kinds, in the order of their phase. */
+const struct reconciler *const *reconcilers_all(size_t *ret_count);
+const struct reconciler *reconciler_find(const char *kind); /* NULL: no such kind */
+/* The same as plain kinds, for set_load(). */
+const struct kind *const *kinds_all(size_t *ret_count);
+
+/* Observing: reads are queued and sent in rounds, many in flight. `done` gets the answer, or
+ * NULL and the error (404 is common: things vanish between list and inspect). It may queue
+ * more. */
+void pass_queue(struct pass *pass, const char *path,
+		int (*done)(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+			    struct error *err),
+		void *ctx);
+/* Lists everything of every kind, drains the queue, calls `observed`. Starts from an empty
+ * observed. */
+MUST_CHECK int pass_observe(struct pass *pass, struct error *err);
+struct object *pass_add_object(struct pass *pass, const struct kind *kind, const char *id,
+			       const char *engine_name, const json_t *labels);
+/* By the name the engine uses; by our label's name (the rightly named one first). NULL: none. */
+struct object *pass_find_engine_name(const struct pass *pass, const struct kind *kind,
+				     const char *engine_name);
+struct object *pass_find_ours(const struct pass *pass, const struct kind *kind, const char *name);
+/* The answer of inspect for a reference or ID, NULL when the image is not on the host. */
+const json_t *pass_image(const struct pass *pass, const char *reference);
+
+void pass_progress(struct pass *pass, const struct action *action, const char *text);
