@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Visits to many hosts at once: a thread per host, `parallel` of them at a time. Hosts are
+ * independent: one that is down, slow or wrong delays no other.
+ *
+ * Callbacks run on the thread that called fleet_plan() or fleet_execute(), one at a time: they
+ * may print and write state without locks.
+ */
+#pragma once
+
+#include "controller/fleet/visit.h"
+
+enum { FLEET_PARALLEL_DEFAULT = 32 };
+
+struct fleet_options {
+	const struct logger *log;
+	int parallel; /* hosts at a time; 0: FLEET_PARALLEL_DEFAULT */
+	struct plan_options plan;
+	const char *revision;
+	const char *const *hosts; /* --host names; NULL: all */
+	size_t host_count;
+	const char *host_selector; /* labels of hosts; NULL: all */
+	bool write;
+	/* Backs up before changes that could cost data; see struct pass_hooks. Runs on the host's
+	 * thread. */
+	int (*backup)(void *ctx, struct pass *pass, const struct resource *resource,
+		      const struct object *object, struct error *err);
+	void *backup_ctx;
+};
+
+struct fleet_callbacks {
+	void *ctx;
+	void (*planned)(void *ctx, const struct visit *visit);
+	void (*progress)(void *ctx, const struct progress *progress);
+	void (*result)(void *ctx, const struct visit *visit, const struct result *result);
+	void (*executed)(void *ctx, const struct visit *visit);
+};
+
+struct fleet;
+
+/* Picks the hosts (unknown names: ERROR_INVALID with the nearest), sets the tunnel up. */
+MUST_CHECK int fleet_new(struct manifest_set *set, const struct fleet_options *options,
+			 struct fleet **ret_fleet, struct error *err);
+void fleet_free(struct fleet *fleet);
+
+size_t fleet_count(const struct fleet *fleet);
+struct visit *fleet_visit(struct fleet *fleet, size_t index);
+
+/* Observes and plans every host; each visit tells how it went. Two Hosts that turn out to be one
+ * engine both fail. */
+void fleet_plan(struct fleet *fleet, const struct fleet_callbacks *callbacks);
+/* Executes the plans of the visits that were planned. */
+void fleet_execute(struct fleet *fleet, const struct fleet_callbacks *callbacks);
+/* From a signal-handling thread: everything ends at its next safe point. */
+void fleet_cancel(struct fleet *fleet);
