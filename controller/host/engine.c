@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opening an engine and agreeing on an API version.
+ *
+ * GET /version alone negotiates: its reply has ApiVersion and MinAPIVersion, so that opening
+ * costs one round trip, where asking GET /_ping first would cost two.
+ */
+#include "controller/host/engine.h"
+
+#include <string.h>
+#include <sys/un.h>
+
+#include "controller/base/mem.h"
+#include "controller/host/engine_internal.h"
+#include "controller/host/ndjson.h"
+#include "controller/host/printable.h"
+
+/* "1.41" -> 41; -1 for what is no version of major number 1. */
+static int minor_of(const char *version)
+{
+	int minor = 0;
+
+	if (!version || !str_has_prefix(version, "1."))
+		return -1;
+	const char *digit = version + 2;
+	if (!*digit)
+		return -1;
+	for (; *digit; digit++) {
+		if (*digit < '0' || *digit > '9' || minor > 999)
+			return -1;
+		minor = minor * 10 + (*digit - '0');
+	}
+	return minor;
+}
+
+static int negotiate(struct engine *engine, struct error *err)
+{
+	char shown[64];
+	json_t *version = NULL;
+
+	if (engine_get(engine, "/version", &version, err))
+		return -1;
+	engine->version = version;
+	const char *newest = json_string_value(json_object_get(version, "ApiVersion"));
+	const char *oldest = json_string_value(json_object_get(version, "MinAPIVersion"));
+	int newest_minor = minor_of(newest);
+	int oldest_minor = oldest ? minor_of(oldest) : 0;
+
+	if (newest_minor < 0 || oldest_minor < 0) {
+		const char *odd = newest_minor < 0 ? newest : oldest;
+
+		return error_set(
+			err, ERROR_REMOTE,
+			"answered GET /version with an API version of \"%s\": is %s a "
+			"Docker Engine?",
+			printable_copy(shown, sizeof(shown), odd ? odd : "", odd ? strlen(odd) : 0),
+			engine->socket_path);
+	}
+	if (newest_minor < ENGINE_API_OLDEST)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "the engine speaks API 1.%d at most, drey needs 1.%d: upgrade it "
+				 "to Docker 19.03 or later",
+				 newest_minor, ENGINE_API_OLDEST);
+	if (oldest_minor > ENGINE_API_NEWEST)
+		return error_set(err, ERROR_UNSUPPORTED,
+				 "the engine speaks API 1.%d at least, this drey knows 1.%d at "
+				 "most: use a newer drey",
+				 oldest_minor, ENGINE_API_NEWEST);
+	engine->api = newest_minor < ENGINE_API_NEWEST ? newest_minor : ENGINE_API_NEWEST;
+	log_debug(engine->log, "engine open host=%s api=1.%d", engine->name, engine->api);
+	return 0;
+}
+
+int engine_open(const struct engine_options *options, struct engine **ret_engine, struct error *err)
+{
+	const struct sockaddr_un room;
+
+	if (options->socket_path[0] != '/' || strlen(options->socket_path) >= sizeof(room.sun_path))
+		return error_set(err, ERROR_INVALID,
+				 "%s: the socket path \"%s\" must be absolute and shorter than %zu "
+				 "bytes",
+				 options->name, options->socket_path, sizeof(room.sun_path));
+	struct engine *engine = xcalloc(1, sizeof(*engine));
+	engine->name = xstrdup(options->name);
+	engine->socket_path = xstrdup(options->socket_path);
+	engine->tunnel = options->tunnel;
+	engine->connect_timeout_ms = options->connect_timeout_ms;
+	engine->request_timeout_ms = options->request_timeout_ms;
+	engine->max_in_flight = options->max_in_flight > 0 ? options->max_in_flight : 8;
+	engine->log = options->log;
+	atomic_init(&engine->interrupted, false);
+	engine->multi = curl_multi_init();
+	if (!engine->multi)
+		abort();
+	/* One kept connection for each request in flight, and one for an event stream. */
+	curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)engine->max_in_flight + 1);
+	if (negotiate(engine, err)) {
+		error_wrap(err, "%s", engine->name);
+		engine_close(engine);
+		return -1;
+	}
+	*ret_engine = engine;
+	return 0;
+}
+
+void engine_close(struct engine *engine)
+{
+	if (!engine)
+		return;
+	VEC_FOREACH (CURL **, easy, &engine->idle)
+		curl_easy_cleanup(*easy);
+	vec_done(&engine->idle);
+	curl_multi_cleanup(engine->multi);
+	json_decref(engine->version);
+	free(engine->name);
+	free(engine->socket_path);
+	free(engine);
+}
+
+void engine_interrupt(struct engine *engine)
+{
+	atomic_store(&engine->interrupted, true);
+	curl_multi_wakeup(engine->multi);
+}
+
+int engine_api(const struct engine *engine)
+{
+	return engine->api;
+}
+
+const char *engine_name(const struct engine *engine)
+{
+	return engine->name;
+}
+
+const json_t *engine_version(const struct engine *engine)
+{
+	return engine->version;
+}
+
+int engine_perform(struct engine *engine, struct engine_request *request, struct error *err)
+{
+	if (engine_http_run(engine, request, 1, NULL, err))
+		return -1;
+	if (request->err.code == ERROR_NONE)
+		return 0;
+	*err = request->err;
+	return -1;
+}
+
+int engine_perform_all(struct engine *engine, struct engine_request *requests, size_t count,
+		       struct error *err)
+{
+	return engine_http_run(engine, requests, count, NULL, err);
+}
+
+int engine_get(struct engine *engine, const char *path, json_t **ret_reply, struct error *err)
+{
+	struct engine_request request = { .method = "GET", .path = path };
+
+	if (engine_perform(engine, &request, err))
+		return -1;
+	if (!request.reply)
+		return error_set(err, ERROR_REMOTE,
+				 "the engine answered GET %s with an empty reply", path);
+	*ret_reply = request.reply;
+	return 0;
+}
+
+int engine_post(struct engine *engine, const char *path, const json_t *body, json_t **ret_reply,
+		struct error *err)
+{
+	struct engine_request request = { .method = "POST", .path = path, .body = body };
+
+	if (engine_perform(engine, &request, err))
+		return -1;
+	if (ret_reply)
+		*ret_reply = request.reply;
+	else
+		json_decref(request.reply);
+	return 0;
+}
+
+int engine_delete(struct engine *engine, const char *path, struct error *err)
+{
+	struct engine_request request = { .method = "DELETE", .path = path };
+
+	if (engine_perform(engine, &request, err))
+		return -1;
+	json_decref(request.reply);
+	return 0;
+}
+
+int engine_stream(struct engine *engine, struct engine_stream *stream, struct error *err)
+{
+	if (engine_http_run(engine, &stream->request, 1, stream, err))
+		return -1;
+	if (stream->request.err.code == ERROR_NONE)
+		return 0;
+	*err = stream->request.err;
+	return -1;
+}
+
+static int feed(void *ctx, const char *data, size_t len, struct error *err)
+{
+	return ndjson_feed(ctx, data, len, err);
+}
+
+int engine_stream_json(struct engine *engine, struct engine_request *request,
+		       int (*item)(void *ctx, const json_t *item, struct error *err), void *ctx,
+		       int idle_timeout_ms, struct error *err)
+{
+	struct ndjson nd;
+
+	ndjson_init(&nd, item, ctx);
+	struct engine_stream stream = {
+		.request = *request, .sink = feed, .ctx = &nd, .idle_timeout_ms = idle_timeout_ms
+	};
+	int rc = engine_stream(engine, &stream, err);
+	if (rc == 0)
+		rc = ndjson_finish(&nd, err) < 0 ? -1 : 0;
+	ndjson_done(&nd);
+	*request = stream.request;
+	if (rc)
+		request->err = *err;
+	return rc;
+}

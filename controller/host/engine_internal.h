@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What engine.c and engine_http.c share. */
+#pragma once
+
+#include "controller/host/engine.h"
+
+#include <curl/curl.h>
+#include <stdatomic.h>
+
+#include "controller/base/vec.h"
+
+struct engine {
+	char *name;
+	char *socket_path;
+	struct tunnel_host *tunnel;
+	int connect_timeout_ms;
+	int request_timeout_ms;
+	int max_in_flight;
+	const struct logger *log;
+	CURLM *multi;	  /* owns the connections that are kept */
+	VEC(CURL *) idle; /* easy handles at rest */
+	int api;	  /* 0 until negotiated: paths then go without a prefix */
+	json_t *version;
+	atomic_bool interrupted;
+};
+
+/* Runs `count` requests, max_in_flight at a time; each gets its own err. -1 with *err when all
+ * had to be given up. With a stream, count is 1 and requests is &stream->request. */
+MUST_CHECK int engine_http_run(struct engine *engine, struct engine_request *requests, size_t count,
+			       struct engine_stream *stream, struct error *err);
