@@ -51,5 +51,12 @@ struct visit *fleet_visit(struct fleet *fleet, size_t index);
 void fleet_plan(struct fleet *fleet, const struct fleet_callbacks *callbacks);
 /* Executes the plans of the visits that were planned. */
 void fleet_execute(struct fleet *fleet, const struct fleet_callbacks *callbacks);
-/* From a signal-handling thread: everything ends at its next safe point. */
+/*
+ * SIGINT and SIGTERM are blocked while a fleet exists and come through a descriptor that
+ * fleet_plan() and fleet_execute() watch: the first ends everything at its next safe point, the
+ * second cuts running requests off. Whoever waits for something else meanwhile (a prompt) polls
+ * the descriptor too, and calls fleet_cancel() himself.
+ */
+int fleet_signal_fd(const struct fleet *fleet);
 void fleet_cancel(struct fleet *fleet);
+bool fleet_is_cancelled(const struct fleet *fleet);

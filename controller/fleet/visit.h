@@ -25,6 +25,9 @@ MUST_CHECK int connection_init(struct connection *connection, struct tunnel *tun
 /* Connects and negotiates if there is no engine yet (or the last one was closed). */
 MUST_CHECK int connection_open(struct connection *connection, const struct resource *host,
 			       const struct logger *log, struct error *err);
+/* From another thread, while the connection's owner may be opening or using it, but not resetting
+ * it: what runs ends with ERROR_CANCELLED. */
+void connection_interrupt(struct connection *connection);
 /* Drops the engine; the next connection_open() makes a new one. */
 void connection_reset(struct connection *connection);
 void connection_done(struct connection *connection);

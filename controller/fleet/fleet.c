@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Workers take visits off a counter and post messages; the caller's thread takes the messages
+ * and runs the callbacks. The caller waits in poll(2), so that a signal reaches it too: the
+ * first asks everything to end at its next safe point, the second cuts the requests off.
+ */
+#include "controller/fleet/fleet.h"
+
+#include "controller/base/mem.h"
+#include "controller/base/str.h"
+#include "controller/base/vec.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+	WORKER_STACK = 512 * 1024,
+	/* Byte counts of a pull may be dropped when the reader is slow; steps never are. */
+	MESSAGES_MAX = 4096,
+};
+
+enum message_kind { MESSAGE_PLANNED, MESSAGE_PROGRESS, MESSAGE_RESULT, MESSAGE_EXECUTED };
+
+struct message {
+	struct message *next;
+	enum message_kind kind;
+	const struct visit *visit;
+	const struct result *result;
+	struct progress progress; /* strings are the message's own */
+};
+
+struct member {
+	struct fleet *fleet;
+	struct connection connection;
+	struct visit visit;
+	struct error init_err; /* the connection could not even be described */
+	bool initialized;
+};
+
+struct fleet {
+	struct manifest_set *set;
+	struct fleet_options options;
+	struct tunnel *tunnel;
+	struct member *members;
+	size_t count;
+
+	pthread_mutex_t lock;
+	struct message *first, **last; /* under lock */
+	size_t waiting;                /* under lock */
+	size_t running;                /* workers; under lock */
+	int wake_fd, signal_fd;
+	atomic_size_t next;
+	atomic_bool cancelled;
+	bool executing;
+	sigset_t old_mask;
+};
+
+static bool host_is_picked(const struct fleet_options *options, const char *name)
+{
+	if (options->host_count == 0)
+		return true;
+	for (size_t i = 0; i < options->host_count; i++)
+		if (strcmp(options->hosts[i], name) == 0)
+			return true;
+	return false;
+}
+
+static int check_host_names(struct manifest_set *set, const struct fleet_options *options,
+			    struct error *err)
+{
+	VEC(const char *) names = { 0 };
+
+	for (size_t i = 0; i < set_host_count(set); i++)
+		vec_push(&names, set_host(set, i)->name);
+	int rc = 0;
+	for (size_t i = 0; i < options->host_count && rc == 0; i++) {
+		bool found = false;
+
+		for (size_t j = 0; j < names.count; j++)
+			found = found || strcmp(names.items[j], options->hosts[i]) == 0;
+		if (found)
+			continue;
+		const char *near = str_nearest(options->hosts[i], names.items, names.count);
+		rc = error_set(err, ERROR_INVALID, "--host %s: the manifests have no such Host%s%s%s",
+			       options->hosts[i], near ? "; did you mean '" : "", near ? near : "",
+			       near ? "'?" : "");
+	}
+	vec_done(&names);
+	return rc;
+}
+
+static int pick_hosts(struct fleet *fleet, struct error *err)
+{
+	const struct fleet_options *options = &fleet->options;
+	size_t total = set_host_count(fleet->set);
+
+	if (check_host_names(fleet->set, options, err) < 0)
+		return -1;
+	fleet->members = xcalloc(total, sizeof(*fleet->members));
+	for (size_t i = 0; i < total; i++) {
+		const struct resource *host = set_host(fleet->set, i);
+		bool match = true;
+
+		if (options->host_selector &&
+		    set_match_selector(host, options->host_selector, &match, err) < 0)
+			return -1;
+		if (!match || !host_is_picked(options, host->name))
+			continue;
+		struct member *member = &fleet->members[fleet->count++];
+		member->fleet = fleet;
+		member->visit.host = host;
+	}
+	if (fleet->count == 0)
+		return error_set(err, ERROR_INVALID, "no host matches --host and --host-selector");
+	return 0;
+}
+
+static int open_fds(struct fleet *fleet, struct error *err)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGTERM);
+	/* Before any thread is started: they inherit the mask, so that signals come here only. */
+	pthread_sigmask(SIG_BLOCK, &mask, &fleet->old_mask);
+	fleet->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	fleet->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fleet->signal_fd < 0 || fleet->wake_fd < 0)
+		return error_errno(err, errno, "signalfd or eventfd");
+	return 0;
+}
+
+static int connect_members(struct fleet *fleet, struct error *err)
+{
+	for (size_t i = 0; i < fleet->count; i++) {
+		struct member *member = &fleet->members[i];
+		const struct resource *host = member->visit.host;
+
+		if (!fleet->tunnel &&
+		    !str_has_prefix(resource_string(host, "address"), "unix://") &&
+		    tunnel_new(fleet->options.log, &fleet->tunnel, err) < 0)
+			return -1;
+		/* A host that can't be set up fails alone. */
+		member->initialized = connection_init(&member->connection, fleet->tunnel, host,
+						      fleet->options.log,
+						      &member->init_err) == 0;
+	}
+	return 0;
+}
+
+int fleet_new(struct manifest_set *set, const struct fleet_options *options,
+	      struct fleet **ret_fleet, struct error *err)
+{
+	struct fleet *fleet = xcalloc(1, sizeof(*fleet));
+
+	fleet->set = set_ref(set);
+	fleet->options = *options;
+	if (fleet->options.parallel <= 0)
+		fleet->options.parallel = FLEET_PARALLEL_DEFAULT;
+	fleet->last = &fleet->first;
+	fleet->wake_fd = fleet->signal_fd = -1;
+	pthread_mutex_init(&fleet->lock, NULL);
+	pthread_sigmask(SIG_BLOCK, NULL, &fleet->old_mask);
+	if (pick_hosts(fleet, err) < 0 || open_fds(fleet, err) < 0 ||
+	    connect_members(fleet, err) < 0) {
+		fleet_free(fleet);
+		return -1;
+	}
+	*ret_fleet = fleet;
+	return 0;
+}
+
+static void message_free(struct message *message)
+{
+	free((char *)message->progress.host);
+	free((char *)message->progress.resource);
+	free((char *)message->progress.text);
+	free((char *)message->progress.item);
+	free(message);
+}
+
+void fleet_free(struct fleet *fleet)
+{
+	if (!fleet)
+		return;
+	for (size_t i = 0; i < fleet->count; i++) {
+		struct member *member = &fleet->members[i];
+
+		visit_done(&member->visit);
+		connection_done(&member->connection);
+	}
+	tunnel_free(fleet->tunnel);
+	for (struct message *m = fleet->first, *next; m; m = next) {
+		next = m->next;
+		message_free(m);
+	}
+	if (fleet->wake_fd >= 0)
+		close(fleet->wake_fd);
+	if (fleet->signal_fd >= 0)
+		close(fleet->signal_fd);
+	pthread_sigmask(SIG_SETMASK, &fleet->old_mask, NULL);
+	pthread_mutex_destroy(&fleet->lock);
+	free(fleet->members);
+	set_unref(fleet->set);
+	free(fleet);
+}
+
+size_t fleet_count(const struct fleet *fleet)
+{
+	return fleet->count;
+}
+
+struct visit *fleet_visit(struct fleet *fleet, size_t index)
+{
+	return &fleet->members[index].visit;
+}
+
+void fleet_cancel(struct fleet *fleet)
+{
+	atomic_store(&fleet->cancelled, true);
+}
+
+bool fleet_is_cancelled(const struct fleet *fleet)
+{
+	return atomic_load(&fleet->cancelled);
+}
+
+int fleet_signal_fd(const struct fleet *fleet)
+{
+	return fleet->signal_fd;
+}
+
+static void wake(struct fleet *fleet)
+{
+	uint64_t one = 1;
+	/* A full counter means that the reader is to wake up anyway. */
+	ssize_t ignored = write(fleet->wake_fd, &one, sizeof(one));
+	(void)ignored;
+}
+
+static void post(struct fleet *fleet, struct message *message)
+{
+	pthread_mutex_lock(&fleet->lock);
+	bool droppable = message->kind == MESSAGE_PROGRESS &&
+			 message->progress.kind != PROGRESS_STEP;
+	if (droppable && fleet->waiting >= MESSAGES_MAX) {
+		pthread_mutex_unlock(&fleet->lock);
+		message_free(message);
+		return;
+	}
+	*fleet->last = message;
+	fleet->last = &message->next;
+	fleet->waiting++;
+	pthread_mutex_unlock(&fleet->lock);
+	wake(fleet);
+}
+
+static void post_visit(struct member *member, enum message_kind kind, const struct result *result)
+{
+	struct message *message = xcalloc(1, sizeof(*message));
+
+	message->kind = kind;
+	message->visit = &member->visit;
+	message->result = result;
+	post(member->fleet, message);
+}
+
+static char *dup_or_null(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static void on_progress(void *ctx, const struct progress *progress)
+{
+	struct member *member = ctx;
+	struct message *message = xcalloc(1, sizeof(*message));
+
+	message->kind = MESSAGE_PROGRESS;
+	message->visit = &member->visit;
+	message->progress = *progress;
+	message->progress.host = dup_or_null(progress->host);
+	message->progress.resource = dup_or_null(progress->resource);
+	message->progress.text = dup_or_null(progress->text);
+	message->progress.item = dup_or_null(progress->item);
+	post(member->fleet, message);
+}
+
+static int on_backup(void *ctx, struct pass *pass, const struct resource *resource,
+		     const struct object *object, struct error *err)
+{
+	const struct fleet_options *options = &((struct member *)ctx)->fleet->options;
+
+	return options->backup(options->backup_ctx, pass, resource, object, err);
+}
+
+static bool on_cancelled(void *ctx)
+{
+	return fleet_is_cancelled(((struct member *)ctx)->fleet);
+}
+
+static void on_result(void *ctx, const struct result *result)
+{
+	post_visit(ctx, MESSAGE_RESULT, result);
+}
+
+static void plan_member(struct member *member)
+{
+	struct fleet *fleet = member->fleet;
+	struct visit *visit = &member->visit;
+	struct visit_options options = {
+		.revision = fleet->options.revision,
+		.log = fleet->options.log,
+		.plan = fleet->options.plan,
+		.write = fleet->options.write,
+		.hooks = {
+			.ctx = member,
+			.progress = on_progress,
+			.backup = fleet->options.backup ? on_backup : NULL,
+			.cancelled = on_cancelled,
+		},
+	};
+
+	if (fleet_is_cancelled(fleet)) {
+		error_set(&visit->err, ERROR_CANCELLED, "interrupted");
+	} else if (!member->initialized) {
+		visit->err = member->init_err;
+	} else if (visit_plan(visit, &member->connection, fleet->set, visit->host, &options) < 0) {
+		/* visit->err tells; the callback reports it. */
+		visit->planned = false;
+	}
+	post_visit(member, MESSAGE_PLANNED, NULL);
+}
+
+static void execute_member(struct member *member)
+{
+	if (!member->visit.planned)
+		return;
+	visit_execute(&member->visit, on_result, member);
+	post_visit(member, MESSAGE_EXECUTED, NULL);
+}
+
+static void *work(void *arg)
+{
+	struct fleet *fleet = arg;
+	size_t i;
+
+	while ((i = atomic_fetch_add(&fleet->next, 1)) < fleet->count) {
+		if (fleet->executing)
+			execute_member(&fleet->members[i]);
+		else
+			plan_member(&fleet->members[i]);
+	}
+	pthread_mutex_lock(&fleet->lock);
+	fleet->running--;
+	pthread_mutex_unlock(&fleet->lock);
+	wake(fleet);
+	return NULL;
+}
+
+static void dispatch(const struct message *message, const struct fleet_callbacks *callbacks)
+{
+	switch (message->kind) {
+	case MESSAGE_PLANNED:
+		if (callbacks->planned)
+			callbacks->planned(callbacks->ctx, message->visit);
+		break;
+	case MESSAGE_PROGRESS:
+		if (callbacks->progress)
+			callbacks->progress(callbacks->ctx, &message->progress);
+		break;
+	case MESSAGE_RESULT:
+		if (callbacks->result)
+			callbacks->result(callbacks->ctx, message->visit, message->result);
+		break;
+	case MESSAGE_EXECUTED:
+		if (callbacks->executed)
+			callbacks->executed(callbacks->ctx, message->visit);
+		break;
+	}
+}
+
+/* Runs the callbacks of all that is waiting; false once nothing more can come. */
+static bool drain(struct fleet *fleet, const struct fleet_callbacks *callbacks)
+{
+	pthread_mutex_lock(&fleet->lock);
+	struct message *message = fleet->first;
+	bool more = fleet->running > 0;
+	fleet->first = NULL;
+	fleet->last = &fleet->first;
+	fleet->waiting = 0;
+	pthread_mutex_unlock(&fleet->lock);
+	for (struct message *next; message; message = next) {
+		next = message->next;
+		dispatch(message, callbacks);
+		message_free(message);
+	}
+	return more;
+}
+
+static void take_signals(struct fleet *fleet)
+{
+	struct signalfd_siginfo info;
+
+	while (read(fleet->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		bool again = fleet_is_cancelled(fleet);
+
+		fleet_cancel(fleet);
+		/* Reading may be cut off at once; writing only when the user insists. */
+		for (size_t i = 0; i < fleet->count && (again || !fleet->executing); i++)
+			connection_interrupt(&fleet->members[i].connection);
+	}
+}
+
+static void run(struct fleet *fleet, bool executing, const struct fleet_callbacks *callbacks)
+{
+	size_t threads = fleet->count < (size_t)fleet->options.parallel
+				 ? fleet->count
+				 : (size_t)fleet->options.parallel;
+	CLEANUP(cleanup_free) pthread_t *workers = xcalloc(threads, sizeof(*workers));
+	pthread_attr_t attr;
+	size_t started = 0;
+
+	fleet->executing = executing;
+	atomic_store(&fleet->next, 0);
+	fleet->running = threads;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, WORKER_STACK);
+	while (started < threads && pthread_create(&workers[started], &attr, work, fleet) == 0)
+		started++;
+	pthread_attr_destroy(&attr);
+	pthread_mutex_lock(&fleet->lock);
+	fleet->running -= threads - started;
+	pthread_mutex_unlock(&fleet->lock);
+	if (started == 0) {
+		/* No thread to be had: the work still gets done, one host after the other. */
+		fleet->running = 1;
+		work(fleet);
+	}
+	while (drain(fleet, callbacks)) {
+		struct pollfd fds[] = { { .fd = fleet->wake_fd, .events = POLLIN },
+					{ .fd = fleet->signal_fd, .events = POLLIN } };
+		uint64_t count;
+
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+			continue;
+		if (fds[1].revents)
+			take_signals(fleet);
+		ssize_t ignored = read(fleet->wake_fd, &count, sizeof(count));
+		(void)ignored;
+	}
+	for (size_t i = 0; i < started; i++)
+		pthread_join(workers[i], NULL);
+	drain(fleet, callbacks);
+}
+
+static const char *engine_id(const struct visit *visit)
+{
+	return visit->planned ? json_string_value(json_object_get(visit->pass.observed.info, "ID"))
+			      : NULL;
+}
+
+/* Two names for one engine would fight over every container: neither is touched. */
+static void refuse_twins(struct fleet *fleet)
+{
+	for (size_t i = 0; i < fleet->count; i++) {
+		struct visit *a = fleet_visit(fleet, i);
+		const char *id = engine_id(a);
+		struct visit *twin = NULL;
+
+		for (size_t j = i + 1; id && *id && j < fleet->count && !twin; j++)
+			if (str_eq(engine_id(fleet_visit(fleet, j)), id))
+				twin = fleet_visit(fleet, j);
+		if (!twin)
+			continue;
+		error_set(&twin->err, ERROR_REFUSED,
+			  "Host/%s and Host/%s are one engine (ID %s); remove one of them",
+			  a->host->name, twin->host->name, id);
+		a->err = twin->err;
+		a->planned = twin->planned = false;
+	}
+}
+
+void fleet_plan(struct fleet *fleet, const struct fleet_callbacks *callbacks)
+{
+	run(fleet, false, callbacks);
+	refuse_twins(fleet);
+}
+
+void fleet_execute(struct fleet *fleet, const struct fleet_callbacks *callbacks)
+{
+	run(fleet, true, callbacks);
+}

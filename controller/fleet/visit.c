@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "controller/fleet/visit.h"
+
+#include "controller/base/mem.h"
+#include "controller/base/str.h"
+#include "controller/host/address.h"
+
+#include <string.h>
+
+enum { MONITOR_DEFAULT_MS = 5000, NS_PER_MS = 1000000 };
+
+static int timeout_of(const struct resource *host, const char *key)
+{
+	return (int)(resource_int(host, key) / NS_PER_MS);
+}
+
+int connection_init(struct connection *connection, struct tunnel *tunnel,
+		    const struct resource *host, const struct logger *log, struct error *err)
+{
+	CLEANUP(cleanup_arena) struct arena *arena = arena_new();
+	struct host_address address;
+
+	(void)log;
+	*connection = (struct connection){ .name = xstrdup(host->name) };
+	if (host_address_parse(arena, resource_string(host, "address"), &address, err) < 0)
+		return error_wrap(err, "Host/%s: spec.address", host->name);
+	if (address.scheme == HOST_SCHEME_UNIX)
+		return 0;
+
+	struct tunnel_options options = {
+		.name = host->name,
+		.user = address.user,
+		.host = address.host,
+		.port = address.port,
+		.identity_file = resource_string(host, "identity_file"),
+		.agent = resource_bool(host, "agent"),
+		.password = resource_string(host, "password"),
+		.known_hosts = resource_string(host, "known_hosts"),
+		.docker_socket = resource_string(host, "docker_socket"),
+		.connect_timeout_ms = timeout_of(host, "connect_timeout"),
+	};
+	if (tunnel_add_host(tunnel, &options, &connection->tunnel_host, err) < 0)
+		return error_wrap(err, "Host/%s", host->name);
+	return 0;
+}
+
+int connection_open(struct connection *connection, const struct resource *host,
+		    const struct logger *log, struct error *err)
+{
+	CLEANUP(cleanup_arena) struct arena *arena = arena_new();
+	struct host_address address;
+
+	if (connection->engine)
+		return 0;
+	struct engine_options options = {
+		.name = host->name,
+		.connect_timeout_ms = timeout_of(host, "connect_timeout"),
+		.request_timeout_ms = timeout_of(host, "request_timeout"),
+		.log = log,
+	};
+	if (connection->tunnel_host) {
+		if (tunnel_host_connect(connection->tunnel_host, err) < 0)
+			return -1;
+		options.tunnel = connection->tunnel_host;
+		options.socket_path = tunnel_host_socket(connection->tunnel_host);
+	} else {
+		if (host_address_parse(arena, resource_string(host, "address"), &address, err) < 0)
+			return -1;
+		options.socket_path = address.path;
+	}
+	struct engine *engine;
+	if (engine_open(&options, &engine, err) < 0)
+		return -1;
+	/* connection_interrupt() looks at it from another thread. */
+	__atomic_store_n(&connection->engine, engine, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void connection_interrupt(struct connection *connection)
+{
+	struct engine *engine = __atomic_load_n(&connection->engine, __ATOMIC_ACQUIRE);
+
+	if (engine)
+		engine_interrupt(engine);
+}
+
+void connection_reset(struct connection *connection)
+{
+	engine_close(connection->engine);
+	connection->engine = NULL;
+}
+
+void connection_done(struct connection *connection)
+{
+	connection_reset(connection);
+	if (connection->tunnel_host)
+		tunnel_remove_host(connection->tunnel_host);
+	free(connection->name);
+	*connection = (struct connection){ 0 };
+}
+
+/* Puts right what an earlier run left half done, then looks again if anything was changed. */
+static int recover(struct visit *visit, struct error *err)
+{
+	size_t count;
+	const struct reconciler *const *all = reconcilers_all(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		bool changed = false;
+
+		if (all[i]->recover && all[i]->recover(&visit->pass, &changed, err) < 0)
+			return error_wrap(err, "recover an interrupted change");
+		visit->recovered = visit->recovered || changed;
+	}
+	return visit->recovered ? pass_observe(&visit->pass, err) : 0;
+}
+
+static int plan(struct visit *visit, const struct visit_options *options)
+{
+	struct error *err = &visit->err;
+
+	if (connection_open(visit->connection, visit->host, options->log, err) < 0)
+		return -1;
+	visit->pass.engine = visit->connection->engine;
+	if (pass_observe(&visit->pass, err) < 0)
+		return -1;
+	if (options->write && recover(visit, err) < 0)
+		return -1;
+	if (plan_build(&visit->pass, &options->plan, visit->arena, &visit->plan, err) < 0)
+		return -1;
+	visit->planned = true;
+	return 0;
+}
+
+int visit_plan(struct visit *visit, struct connection *connection, struct manifest_set *set,
+	       const struct resource *host, const struct visit_options *options)
+{
+	*visit = (struct visit){
+		.host = host,
+		.connection = connection,
+		.set = set_ref(set),
+		.arena = arena_new(),
+	};
+	visit->pass = (struct pass){
+		.arena = visit->arena,
+		.set = set,
+		.desired = set_desired(set, host->name),
+		.project = set_project(set),
+		.revision = options->revision,
+		.hooks = options->hooks,
+		.log = options->log,
+		.monitor_ms = MONITOR_DEFAULT_MS,
+	};
+	return plan(visit, options);
+}
+
+void visit_execute(struct visit *visit, void (*done)(void *ctx, const struct result *result),
+		   void *ctx)
+{
+	plan_execute(&visit->pass, &visit->plan, visit->arena, done, ctx, &visit->results);
+}
+
+void visit_done(struct visit *visit)
+{
+	/* The pass's JSON goes with its arena, which may point into the set. */
+	arena_free(visit->arena);
+	set_unref(visit->set);
+	*visit = (struct visit){ 0 };
+}
