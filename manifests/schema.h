@@ -11,7 +11,10 @@
  * reading back what is there, the diff, the plan's text, the edges between resources, the JSON
  * Schema, the reference pages, `drey explain`, the fuzzer's dictionary.
  *
- * Everything here is pure: no I/O, no threads, no clock.
+ * Everything here is pure: no I/O, no threads, no clock. Trees that a manifest set has made are
+ * read by several threads at once: jansson counts references atomically where the compiler has
+ * the builtins (checked when schema.c is compiled), and reading changes nothing else. Nobody
+ * changes a tree that somebody else may see.
  */
 #pragma once
 
@@ -52,11 +55,16 @@ enum field_flags {
 	FIELD_KEY = 1 << 2,      /* this member identifies an element in a list of objects */
 	FIELD_PATH = 1 << 3,     /* a file beside the manifest: relative to it, stays in DIR */
 	FIELD_PROJECT = 1 << 4,  /* not interpolated per host: needed before placement */
+	/* A member of a compared object that the engine knows nothing of: never compared. Rows of
+	 * a kind without `api` and `inspect` are never compared anyway. */
+	FIELD_OURS = 1 << 5,
 };
 
 /* How a canonical value and the engine's JSON correspond. NULL members mean "as it is". */
 struct codec {
-	/* canonical -> engine: new reference, or NULL to write nothing. */
+	/* canonical -> engine: new reference, or NULL to write nothing. An object is merged with
+	 * what other rows have put in the same place, a list is appended; so a row whose `api`
+	 * is "" (the whole body) may write to several places at once. */
 	json_t *(*encode)(const struct field *field, const json_t *value);
 	/* engine -> canonical: new reference; NULL when the engine's value stands for silence.
 	 * `at` is what stands at field->inspect (NULL when nothing does), `whole` the document. */
@@ -67,15 +75,46 @@ struct codec {
 			   const json_t *image_config);
 };
 
+/* Where decoding stands, as a chain on the stack of whoever descends. */
+struct decode_step {
+	const struct decode_step *up;
+	const char *key; /* NULL: an element of a list */
+	size_t index;
+};
+
 /* What decoding knows and where it reports. */
 struct decode {
 	struct diagnostics *diagnostics;
-	json_t *secrets; /* filled: {"field": true} or {"environment": {"PASSWORD": true}} */
+	/* Filled: {"field": true} or {"environment": {"PASSWORD": true}}. May be NULL. */
+	json_t *secrets;
+	const char *prefix; /* put before paths in messages: "spec"; NULL: nothing */
+	const struct decode_step *at; /* the engine's own: NULL at the start */
+};
+
+/* An error at a node, with the path before it: "spec.ports[1]: TEXT". For types of values. */
+void decode_fault(struct decode *decode, const struct node *at, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The node for a message: 'text', cut and without control characters; '***' for a secret;
+ * "a mapping", "a list", "nothing". Lives in the arena of the diagnostics. */
+const char *decode_found(struct decode *decode, const struct node *node);
+/* One value of one row, as schema_decode() does for each key; NULL after a diagnosis. */
+json_t *decode_value(struct decode *decode, const struct field *field, const struct node *node);
+
+/* What a value is made of, which decides how it is compared and written. */
+enum shape {
+	SHAPE_SCALAR, /* compared as a whole by `equal` */
+	SHAPE_LIST, /* of scalars, in order; compared as a whole */
+	SHAPE_SET, /* of strings; by element */
+	SHAPE_MAP, /* of strings; by key */
+	SHAPE_OBJECT, /* by member */
+	SHAPE_OBJECTS, /* list of objects: by element, found by its FIELD_KEY members */
+	SHAPE_OBJECT_MAP, /* by key, then by member */
 };
 
 /* A type of values: everything that can be done with one. */
 struct value_type {
 	const char *name; /* as the reference pages say it: "size", "list of strings" */
+	enum shape shape;
 	/* YAML -> canonical, new reference. NULL after a diagnosis. */
 	json_t *(*parse)(struct decode *decode, const struct field *field, const struct node *node);
 	/* canonical -> one line for people: 512M, 1m30s, ["a", "b"]. */
@@ -109,7 +148,10 @@ struct field {
 	const char *const *choices;       /* type_enum: NULL-terminated */
 	int64_t min, max;                 /* type_int, type_size, type_duration; both 0: no bounds */
 	const char *pattern;              /* POSIX extended expression for strings and map keys */
-	const char *api;                  /* JSON pointer (RFC 6901) into the create body; NULL: none */
+	/* JSON pointer (RFC 6901) into the create body; NULL: none. In the schema of an object it
+	 * is relative to that object's place; where no member has one, the object is written and
+	 * read as it is. */
+	const char *api;
 	const char *inspect;              /* pointer into inspect's answer; NULL: as `api` */
 	const struct codec *codec;        /* NULL: as it is both ways */
 	enum origin origin;
@@ -127,10 +169,17 @@ struct field {
 /* A one-line form of an object ("8080:80/tcp"). */
 struct short_form {
 	const char *syntax; /* "[HOST_IP:][HOST:]CONTAINER[/PROTOCOL]" */
+	const char *pattern; /* ECMA 262 expression for editors; NULL: any text */
 	/* Text -> array of canonical objects (a port range makes several). NULL with *err set. */
 	json_t *(*expand)(const char *text, struct error *err);
 	/* Canonical object -> short text for plans; false when it has none. */
 	bool (*print)(const json_t *object, struct str *out);
+};
+
+/* A key that people try (Compose has it) and that has no row: why, and what to do instead. */
+struct refused {
+	const char *key;
+	const char *why; /* a sentence without full stop: "images are built elsewhere; ..." */
 };
 
 struct schema {
@@ -139,6 +188,7 @@ struct schema {
 	const struct field *fields;
 	size_t count;
 	const struct short_form *short_form; /* NULL: long form only */
+	const struct refused *refused; /* ends with a NULL key; may be NULL */
 };
 
 const struct field *schema_field(const struct schema *schema, const char *key);
@@ -153,25 +203,33 @@ const json_t *schema_get(const struct schema *schema, const json_t *spec, const 
 json_t *schema_get_default(const struct schema *schema, const json_t *spec, const char *key);
 
 /* The create body: every written row with an `api` pointer is encoded into it. Rows newer than
- * engine_api are an error that names field and versions. */
+ * engine_api (minor number of 1.x; members of objects too) are ERROR_UNSUPPORTED that names field
+ * and versions. */
 MUST_CHECK int schema_encode(const struct schema *schema, const json_t *spec, int engine_api,
 			     json_t *body, struct error *err);
 
-/* Canonical spec of what an inspect answer shows: every row with a pointer. New reference. */
+/* Canonical spec of what an inspect answer shows: every row with a pointer. null is absent.
+ * What the engine answers in an unexpected shape is kept as it came: printing and comparing take
+ * any JSON, other readers must check. New reference. */
 json_t *schema_observe(const struct schema *schema, const json_t *inspect);
 
 /* What the engine would show if the spec were created from scratch on this image: written values
  * over the image's over the engine's constants. Rows of ORIGIN_DAEMON that are not written stay
- * absent, which compares with anything. image_config NULL: rows of ORIGIN_IMAGE only when
- * written. New reference. */
+ * absent, which compares with anything. image_config NULL (the image is gone): rows of
+ * ORIGIN_IMAGE only when written, and the member SCHEMA_IMAGE_UNKNOWN says so to schema_diff(),
+ * which then compares of them what is written and no more. New reference. */
+#define SCHEMA_IMAGE_UNKNOWN "(image unknown)"
 json_t *schema_expect(const struct schema *schema, const json_t *spec, const json_t *image_config);
 
-/* One difference. before/after are borrowed from expected and observed; NULL: not there. */
+/* One difference. before/after are borrowed from expected and observed, a default that stands
+ * for silence from the arena; NULL: not there. */
 struct change {
 	const struct field *field; /* top-level row */
+	const struct field *leaf;  /* row of before/after where that is a member of an object;
+				    * schema_print_value() takes it */
 	const char *path;          /* "environment.PATH", "ports[8080:80/tcp]", "image" */
 	const json_t *before, *after;
-	enum effect effect;
+	enum effect effect; /* the innermost row's that has one */
 };
 
 struct changes {
@@ -180,12 +238,15 @@ struct changes {
 };
 
 /* Differences between what is there and what should be, row by row; maps per key, objects per
- * member, lists of objects and sets per element. `ignore` is a JSON array of paths
- * ("environment", "environment[PATH]", "labels.x"), or NULL. */
+ * member, lists of objects and sets per element. Absent, null and empty are the same for
+ * collections, never for scalars; a row's fallback stands for absence on either side. `ignore` is
+ * a JSON array of paths ("environment", "environment[PATH]", "labels.x"), or NULL: what they name
+ * and all below it is left out. */
 void schema_diff(const struct schema *schema, const json_t *observed, const json_t *expected,
 		 const json_t *ignore, struct changes *changes);
 
-/* One line for people. NULL prints as "(none)". */
+/* One line for people: control characters are escaped. NULL prints as "(none)". `field` NULL:
+ * whatever it is. */
 void schema_print_value(const struct field *field, const json_t *value, struct str *out);
 /* YAML of a whole spec in the schema's order. `secrets` as in struct decode: those values are
  * written as "***". parse(print(x)) is x where nothing is masked. */
@@ -194,8 +255,8 @@ void schema_print(const struct schema *schema, const json_t *spec, const json_t 
 /* Copy of a spec with the secrets replaced by "***". New reference. */
 json_t *schema_mask(const struct schema *schema, const json_t *spec, const json_t *secrets);
 
-/* Calls fn for each reference a spec makes: kind, name and the path it stands at (for
- * node_find). */
+/* Calls fn for each reference a spec makes: kind, name and the path it stands at, from the
+ * document ("spec.volumes.0.source", for node_find). */
 void schema_references(const struct schema *schema, const json_t *spec,
 		       void (*fn)(void *ctx, const char *kind, const char *name, const char *path),
 		       void *ctx);
