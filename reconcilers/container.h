@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Containers: what the table and the comparison (container.c and its codecs) and the steps that
+ * change an engine (container_apply.c) need of each other.
+ *
+ * Terms. A spec is *resolved* when the names in it are the engine's: volumes by their current
+ * generation, networks and namespace partners by their engine names, and everything that Docker
+ * spells in several ways is spelt in one.
+ */
+#pragma once
+
+#include "reconcilers/reconciler.h"
+
+#define CONTAINER_NEW ".drey-new" /* suffix of a replacement that is not in place yet */
+#define CONTAINER_OLD ".drey-old" /* suffix of what was replaced and is not removed yet */
+
+extern const struct schema container_schema;
+
+/* --- table and comparison: pure --- */
+
+/* The engine's name: container_name, else metadata.name. */
+const char *container_engine_name(const struct resource *want);
+
+/* Sees NAME.drey-new or NAME.drey-old of a wanted container, or a label drey.replaces: what an
+ * interrupted replacement left behind. */
+bool container_is_leftover(const struct object *object);
+
+/* Copy of want's spec, resolved (see above). New reference. */
+json_t *container_resolve(const struct pass *pass, const struct resource *want);
+
+/*
+ * Body of POST /containers/create with drey's labels in it. The primary network alone is in
+ * NetworkingConfig (engines before API 1.44 take no more than one): the others are connected
+ * between create and start, see container_networks().
+ *
+ * replaces: the container whose place it takes, or NULL. Then its anonymous volumes are mounted
+ * by their names, every volume it mounts is attached without copying the image's files into it,
+ * and the label drey.replaces tells its ID and restart policy.
+ *
+ * ret_uid: the label drey.uid, to recognise the object after a lost answer. *ret_body is the
+ * caller's. ERROR_UNSUPPORTED for a field that this engine does not know.
+ */
+MUST_CHECK int container_create_body(const struct pass *pass, const struct resource *want,
+				     const struct object *replaces, char ret_uid[33],
+				     json_t **ret_body, struct error *err);
+
+/* The engine's names of the networks the container is on, the primary one first (a JSON array of
+ * strings, new reference); empty where the network mode is host, none or another container's. */
+json_t *container_networks(const struct pass *pass, const struct resource *want);
+
+/* EndpointSettings for one of them: {"Container": …, "EndpointConfig": this} is the body of
+ * POST /networks/{name}/connect. New reference. */
+json_t *container_endpoint(const struct pass *pass, const struct resource *want,
+			   const char *engine_network);
+
+/* Body of POST /containers/{id}/update for the changes of EFFECT_LIVE in a plan's action; NULL
+ * when there is none that this call serves (a rename is such a change too). New reference. */
+json_t *container_update_body(const struct pass *pass, const struct action *action);
+
+/* Does the action hold a change of this effect, or at this path? */
+bool container_changes_effect(const struct action *action, enum effect effect);
+bool container_changes_path(const struct action *action, const char *path);
+
+/* Kinds of state as desired: "running" unless spec.state says otherwise. */
+const char *container_wanted_state(const struct resource *want);
+
+/* The name of the container whose network, IPC or PID namespace this one shares, of the form
+ * that the manifest has (a resource's name); NULL when it shares none. `key`: "network_mode",
+ * "ipc" or "pid". */
+const char *container_partner(const struct resource *want, const char *key);
+
+/*
+ * What is kept of an inspect answer in object->inspect (the engine's own names):
+ *   Id Name Created Image RestartCount
+ *   State{Status ExitCode StartedAt FinishedAt Error OOMKilled Health{Status}}
+ *   Config{Image Hostname Healthcheck StopTimeout}
+ *   HostConfig{RestartPolicy AutoRemove NetworkMode IpcMode PidMode PortBindings Binds Mounts}
+ *   Mounts[{Type Name Source Destination RW}]
+ *   NetworkSettings.Networks{name: {NetworkID IPAMConfig Aliases MacAddress DriverOpts}}
+ */
+json_t *container_trim(const json_t *inspect);
+
+/* --- steps: container_apply.c --- */
+
+int container_apply(struct pass *pass, const struct action *action, struct error *err);
+int container_recover(struct pass *pass, bool *ret_changed, struct error *err);

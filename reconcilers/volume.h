@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Volumes: what the table and comparison (volume.c) and the steps (volume_apply.c) share.
+ *
+ * An engine can't rename a volume. A restored one gets a new engine name (NAME.2) and keeps its
+ * identity by label with a generation; everything that mounts or compares resolves through
+ * volume_engine_name().
+ *
+ * An engine can't relabel a volume either. So what marks a generation that is still being filled
+ * is the helper container that fills it: its labels say drey.kind=Volume, drey.name=NAME and
+ * drey.replaces=<engine name of the new generation>. Removing the helper, as the last step after
+ * verification, is what makes the generation count.
+ */
+#pragma once
+
+#include "reconcilers/reconciler.h"
+
+extern const struct schema volume_schema;
+
+/* The engine's initial name of a Volume resource: spec.name, else metadata.name. */
+const char *volume_first_engine_name(const struct resource *want);
+/* The engine's name of generation N: the initial name, then NAME.2, NAME.3 ... In the arena. */
+const char *volume_generation_name(const struct resource *want, int generation,
+				   struct arena *arena);
+
+/* The volume that serves a Volume resource on this host now: the highest generation of ours that
+ * is labelled so and not being filled, else what has its initial name; NULL: none. */
+const struct object *volume_current(const struct pass *pass, const char *name);
+/* The engine's name of it (of what will be created, where there is none yet). Names without a
+ * Volume document are the engine's own. Borrowed. */
+const char *volume_engine_name(const struct pass *pass, const char *name);
+
+/* Body of POST /volumes/create for one generation (1 for the first), drey's labels in it. As
+ * container_create_body(). */
+MUST_CHECK int volume_create_body(const struct pass *pass, const struct resource *want,
+				  int generation, char ret_uid[33], json_t **ret_body,
+				  struct error *err);
+
+int volume_apply(struct pass *pass, const struct action *action, struct error *err);
