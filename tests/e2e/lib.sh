@@ -1,0 +1,132 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Helpers of the end-to-end scripts, which tests/e2e/run starts with these in their environment:
+#   FLEET  the fleet's directory     DREY           the program        WORK       an empty directory, the current one
+#   H1 H2  addresses of the hosts    KEY            the client's key   KNOWN_HOSTS
+#   REGISTRY  address:port, anonymous                REGISTRY_AUTH  address:port, wants REGISTRY_USER, REGISTRY_PASSWORD
+#   FLEET_TOOL  tests/support/fleet                  FAULTPROXY     tests/support/faultproxy.py
+#
+# A script sources this file and fails by its first failing command. What expect_exit ran is in $WORK/stdout and
+# $WORK/stderr.
+
+set -eu -o pipefail
+
+fail() {
+	echo "${BASH_SOURCE[-1]##*/}:${BASH_LINENO[-2]}: $*" >&2
+	exit 1
+}
+
+assert_eq() {
+	[ "$1" = "$2" ] || fail "expected \"$2\", got \"$1\"${3:+ ($3)}"
+}
+
+# assert_contains FILE TEXT: the file holds the text, literally.
+assert_contains() {
+	grep -qF -e "$2" "$1" && return
+	sed 's/^/    | /' "$1" >&2
+	fail "$1 does not contain \"$2\""
+}
+
+assert_lacks() {
+	grep -qF -e "$2" "$1" || return 0
+	sed 's/^/    | /' "$1" >&2
+	fail "$1 contains \"$2\""
+}
+
+# expect_exit CODE CMD...: runs CMD with its output in $WORK/stdout and $WORK/stderr.
+expect_exit() {
+	local wanted=$1 status=0
+	shift
+	"$@" >"$WORK/stdout" 2>"$WORK/stderr" </dev/null || status=$?
+	[ "$status" = "$wanted" ] && return
+	sed 's/^/    stdout| /' "$WORK/stdout" >&2
+	sed 's/^/    stderr| /' "$WORK/stderr" >&2
+	fail "\"$*\" ended with $status, not $wanted"
+}
+
+# wait_until SECONDS CMD...: runs CMD until it succeeds.
+wait_until() {
+	local seconds=$1 deadline
+	shift
+	deadline=$((${EPOCHREALTIME/[.,]/} + seconds * 1000000))
+	until "$@" >"$WORK/.wait" 2>&1; do
+		if [ "${EPOCHREALTIME/[.,]/}" -ge "$deadline" ]; then
+			sed 's/^/    | /' "$WORK/.wait" >&2
+			fail "\"$*\" did not come true within $seconds s"
+		fi
+		sleep 0.1
+	done
+}
+
+fleet() {
+	local command=$1
+	shift
+	"$FLEET_TOOL" "$command" "$FLEET" "$@"
+}
+
+# engine HOST METHOD PATH [BODY]: asks that host's engine, past drey; an error of the engine fails the script.
+engine() {
+	fleet curl "$@"
+}
+
+# container_field HOST NAME JQ: a field of what the engine says of a container.
+container_field() {
+	engine "$1" GET "/containers/$2/json" | jq -r "$3"
+}
+
+container_exists() {
+	engine "$1" GET "/containers/$2/json" >/dev/null 2>&1
+}
+
+# The path by which this machine reaches HOST's file PATH.
+host_path() {
+	echo "/proc/$(<"$FLEET/$1/pid")/root$2"
+}
+
+# write_host_manifests DIR: a Project "test" on h1 and h2, and both hosts.
+write_host_manifests() {
+	local host address
+	mkdir -p "$1"
+	cat >"$1/project.yaml" <<-END
+		apiVersion: drey/v1
+		kind: Project
+		metadata: { name: test }
+		spec: { hosts: [h1, h2] }
+	END
+	for host in h1 h2; do
+		address=$(<"$FLEET/$host/address")
+		cat >"$1/host-$host.yaml" <<-END
+			apiVersion: drey/v1
+			kind: Host
+			metadata: { name: $host }
+			spec:
+			  address: ssh://root@$address:22
+			  identity_file: $KEY
+			  known_hosts: $KNOWN_HOSTS
+		END
+	done
+}
+
+# start_faultproxy HOST NAME [PROXY OPTION]...: a proxy at /run/NAME.sock on HOST in front of its engine, logging to
+# $WORK/NAME.log. It ends with the script.
+start_faultproxy() {
+	local host=$1 name=$2 socket
+	shift 2
+	socket=$(host_path "$host" "/run/$name.sock")
+	"$FAULTPROXY" --listen "$socket" --upstream "$(host_path "$host" /run/docker.sock)" --log "$WORK/$name.log" "$@" \
+		>"$WORK/$name.out" 2>&1 &
+	echo $! >"$WORK/$name.pid"
+	wait_until 10 test -S "$socket"
+}
+
+stop_faultproxy() {
+	kill "$(<"$WORK/$1.pid")"
+	wait "$(<"$WORK/$1.pid")" || :
+}
+
+# requests NAME [METHOD [REGEX]]: how many such requests went through the proxy.
+requests() {
+	jq -s --arg m "${2-}" --arg r "${3-.}" \
+		'[.[] | select(.event == "request" and ($m == "" or .method == $m) and (.target | test($r)))] | length' "$WORK/$1.log"
+}
