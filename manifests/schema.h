@@ -162,6 +162,9 @@ struct field {
 	const char *ref;                  /* kind that this string, or each map key, names */
 	/* Which kind the value names, where that depends on its object; NULL: none. */
 	const char *(*ref_of)(const json_t *object);
+	/* The name inside a string value that says more ("service:db" -> "db"), borrowed from it;
+	 * NULL when this value names nothing. Absent: the whole value is the name. */
+	const char *(*ref_name)(const json_t *value);
 	const char *example;              /* YAML, shown in the reference and tried by the tests */
 	const char *doc;                  /* one sentence; required */
 };
