@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One resource against what is there, and what follows for those that need it. */
+#include <string.h>
+
+#include "controller/plan/plan_internal.h"
+#include "reconcilers/volume.h"
+
+const char *plan_engine_name(const struct resource *resource)
+{
+	static const char *const keys[] = { "container_name", "name" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (!schema_field(resource->kind->spec, keys[i]))
+			continue;
+		const char *name = json_string_value(resource_get(resource, keys[i]));
+		if (name)
+			return name;
+	}
+	return resource->name;
+}
+
+bool plan_is_transient(const struct object *object)
+{
+	/* A container that fills a volume's next generation is labelled as that volume's. */
+	if (object->own.kind && strcmp(object->own.kind, object->kind->name) != 0)
+		return true;
+	return str_has_suffix(object->engine_name, ".drey-new") ||
+	       str_has_suffix(object->engine_name, ".drey-old");
+}
+
+bool plan_is_running(const struct object *object)
+{
+	return object && object->state &&
+	       (strcmp(object->state, "running") == 0 || strcmp(object->state, "paused") == 0 ||
+		strcmp(object->state, "restarting") == 0);
+}
+
+bool plan_object_uses(const struct object *container, const struct object *other)
+{
+	const json_t *inspect = container->inspect;
+	const json_t *networks, *mount;
+	size_t i;
+
+	if (!inspect)
+		return false;
+	networks = json_object_get(json_object_get(inspect, "NetworkSettings"), "Networks");
+	if (strcmp(other->kind->name, "Network") == 0)
+		return json_object_get(networks, other->engine_name) != NULL;
+	json_array_foreach (json_object_get(inspect, "Mounts"), i, mount) {
+		if (str_eq(json_string_value(json_object_get(mount, "Name")), other->engine_name))
+			return true;
+	}
+	return false;
+}
+
+static bool row_is(const struct resource *resource, const char *key, const char *value)
+{
+	return schema_field(resource->kind->spec, key) &&
+	       str_eq(json_string_value(resource_get(resource, key)), value);
+}
+
+static bool row_true(const struct resource *resource, const char *key)
+{
+	return schema_field(resource->kind->spec, key) && resource_bool(resource, key);
+}
+
+static void refuse(struct action *action, const char *reason)
+{
+	action->verdict = VERDICT_REFUSE;
+	action->reason = reason;
+}
+
+/* `state: absent` in a manifest: removed whatever prune says. */
+static void compare_absent(struct draft *draft, struct action *action)
+{
+	const struct resource *want = action->want;
+	const struct object *have = action->have;
+
+	action->verdict = VERDICT_KEEP;
+	if (!have)
+		return;
+	if (!have->ours && !json_is_true(json_object_get(want->metadata, "adopt"))) {
+		refuse(action, arena_printf(draft->arena,
+					    "'%s' is there and was not made by drey; 'adopt: true' "
+					    "in its metadata agrees to its removal",
+					    have->engine_name));
+		return;
+	}
+	action->backup_first = row_true(want, "backup_first");
+	if (strcmp(want->kind->name, "Volume") == 0) {
+		action->loses_data = true;
+		if (!row_is(want, "on_remove", "delete")) {
+			refuse(action,
+			       "its data would be lost; 'on_remove: delete' in its spec agrees to "
+			       "that");
+			return;
+		}
+	}
+	action->verdict = VERDICT_REMOVE;
+	action->reason = "its manifest says 'state: absent'";
+	action->disruptive = plan_is_running(have);
+}
+
+/* Ours under another name, and somebody else's object sits on the right one. */
+static void check_name_taken(struct draft *draft, struct action *action)
+{
+	const char *name = plan_engine_name(action->want);
+	const struct object *other;
+
+	if (strcmp(action->kind->name, "Container") != 0 || !action->have || !action->have->ours ||
+	    action->verdict == VERDICT_REFUSE || strcmp(action->have->engine_name, name) == 0)
+		return;
+	other = pass_find_engine_name(draft->pass, action->kind, name);
+	if (!other || other->ours)
+		return;
+	refuse(action,
+	       arena_printf(draft->arena,
+			    "it is there as '%s', and the name '%s' is taken by a container that "
+			    "was not made by drey; rename or remove one of them",
+			    action->have->engine_name, name));
+}
+
+/* A volume's current generation carries its name on a label only; all else is ours by label, or
+ * stands on the name. */
+static const struct object *find_object(const struct pass *pass, const struct resource *want)
+{
+	const struct object *object;
+
+	if (strcmp(want->kind->name, "Volume") == 0)
+		return volume_current(pass, want->name);
+	object = pass_find_ours(pass, want->kind, want->name);
+	return object ? object : pass_find_engine_name(pass, want->kind, plan_engine_name(want));
+}
+
+void draft_compare(struct draft *draft, struct candidate *candidate)
+{
+	struct action *action = &candidate->action;
+	const struct pass *pass = draft->pass;
+
+	action->have = find_object(pass, action->want);
+	if (row_is(action->want, "state", "absent")) {
+		compare_absent(draft, action);
+		return;
+	}
+	reconciler_find(action->kind->name)->compare(pass, action, draft->arena);
+	check_name_taken(draft, action);
+	if (action->verdict == VERDICT_REPLACE) {
+		action->backup_first |= row_true(action->want, "backup_first");
+		action->disruptive |= plan_is_running(action->have);
+	}
+}
+
+/* How a provider's fate meets those that name it in a row: what a difference in that row takes
+ * is what a new provider takes, for it is a new value of that row (a new network's ID, a new
+ * container's namespaces). */
+static bool follow(struct draft *draft, struct candidate *user, const struct need *need)
+{
+	const struct action *provider = &draft->items[need->index].action;
+	struct action *action = &user->action;
+	enum verdict verdict;
+	const char *what;
+
+	if (provider->verdict == VERDICT_REPLACE)
+		what = "replaced";
+	else if (provider->verdict == VERDICT_CREATE)
+		what = "made anew";
+	else
+		return false;
+	if (!need->field || !action->have ||
+	    (action->verdict != VERDICT_KEEP && action->verdict != VERDICT_UPDATE))
+		return false;
+	if (need->field->effect == EFFECT_REPLACE)
+		verdict = VERDICT_REPLACE;
+	else if (need->field->effect == EFFECT_CONNECT)
+		verdict = VERDICT_UPDATE;
+	else
+		return false;
+	if (action->verdict == verdict)
+		return false;
+	action->verdict = verdict;
+	action->reason = arena_printf(draft->arena, "%s/%s, which its %s names, is %s",
+				      provider->kind->name, provider->name, need->field->key, what);
+	if (verdict == VERDICT_REPLACE) {
+		action->backup_first |= row_true(action->want, "backup_first");
+		action->disruptive |= plan_is_running(action->have);
+	}
+	return true;
+}
+
+/* A network can't be replaced under its containers without cutting them off for a moment. */
+static void note_cut_off(struct draft *draft, struct candidate *candidate)
+{
+	struct action *action = &candidate->action;
+	const struct observed *observed = &draft->pass->observed;
+
+	if (strcmp(action->kind->name, "Network") != 0 || action->verdict != VERDICT_REPLACE)
+		return;
+	for (size_t i = 0; i < observed->count && !action->disruptive; i++) {
+		const struct object *object = observed->objects[i];
+
+		action->disruptive =
+			plan_is_running(object) && plan_object_uses(object, action->have);
+	}
+}
+
+/* Users of what is refused because it isn't there, or is foreign, can't be brought into step. */
+static void note_refused(struct draft *draft, struct candidate *user)
+{
+	struct action *action = &user->action;
+
+	if (action->verdict == VERDICT_KEEP || action->verdict == VERDICT_REFUSE ||
+	    action->verdict == VERDICT_REMOVE || action->warning)
+		return;
+	VEC_FOREACH (const struct need *, need, &user->needs) {
+		const struct action *provider = &draft->items[need->index].action;
+
+		if (provider->verdict != VERDICT_REFUSE || (provider->have && provider->have->ours))
+			continue;
+		action->warning = arena_printf(draft->arena, "waits for %s/%s, which is refused",
+					       provider->kind->name, provider->name);
+		return;
+	}
+}
+
+void draft_cascade(struct draft *draft)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < draft->declared; i++) {
+			VEC_FOREACH (const struct need *, need, &draft->items[i].needs)
+				changed |= follow(draft, &draft->items[i], need);
+		}
+	}
+	for (size_t i = 0; i < draft->declared; i++) {
+		note_cut_off(draft, &draft->items[i]);
+		note_refused(draft, &draft->items[i]);
+	}
+}

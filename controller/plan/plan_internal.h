@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How a plan comes to be. A draft holds one candidate per declared resource and one per object
+ * that is ours but not declared; each stage (compare, cascade, leftovers, selection) marks
+ * candidates, and the last one puts those that stay into order.
+ *
+ * Everything here is pure. Memory is the plan's arena's.
+ */
+#pragma once
+
+#include "controller/plan/plan.h"
+
+/* A reference between candidates, from the one that needs to the one that is needed. */
+struct need {
+	size_t index;		   /* of the candidate that is needed */
+	const struct field *field; /* the top-level row in which the reference stands */
+};
+
+struct candidate {
+	struct action action;
+	const char *host;
+	bool declared;	/* false: an object that no manifest names */
+	bool duplicate; /* an object that claims to be a resource which another object is */
+	bool selected;	/* stays in the plan */
+	VEC(struct need) needs;
+	VEC(size_t) after; /* candidates that come first */
+	size_t position;   /* in the finished plan */
+};
+
+struct draft {
+	const struct pass *pass;
+	const struct plan_options *options;
+	struct arena *arena;
+	struct candidate *items;
+	size_t count, declared;
+	json_t *index; /* "Kind/name" -> number of the declared candidate */
+	VEC(const char *) warnings;
+};
+
+/* NULL: no such declared resource. */
+struct candidate *draft_find(const struct draft *draft, const char *kind, const char *name);
+
+/* One declared resource against what is there. */
+void draft_compare(struct draft *draft, struct candidate *candidate);
+/* What follows from a replaced or missing provider: sharers of its namespaces, users of a
+ * network. */
+void draft_cascade(struct draft *draft);
+/* Objects of ours that nobody declares. */
+void draft_leftovers(struct draft *draft);
+/* Leaves out what --selector and --target leave out. */
+MUST_CHECK int draft_select(struct draft *draft, struct error *err);
+/* Turns the leftovers that stay into removals, within the cap. */
+MUST_CHECK int draft_prune(struct draft *draft, struct error *err);
+/* Order and edges; fills *ret_plan. */
+void draft_finish(struct draft *draft, struct plan *ret_plan);
+
+/* The engine's name of a declared resource: its own, unless a row renames it. */
+const char *plan_engine_name(const struct resource *resource);
+/* NAME.drey-new and NAME.drey-old, helpers of a restore: steps of an action, which recovery
+ * finishes or undoes. */
+bool plan_is_transient(const struct object *object);
+/* A container's endpoints and mounts, as far as inspect shows them: does it use the other? */
+bool plan_object_uses(const struct object *container, const struct object *other);
+bool plan_is_running(const struct object *object);

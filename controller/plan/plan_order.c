@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* In which order a plan is carried out, and what waits for what. */
+#include <string.h>
+
+#include "controller/plan/plan_internal.h"
+
+static bool is_removal(const struct candidate *candidate)
+{
+	return candidate->action.verdict == VERDICT_REMOVE ||
+	       candidate->action.verdict == VERDICT_LEFTOVER;
+}
+
+static bool acts(const struct candidate *candidate)
+{
+	enum verdict verdict = candidate->action.verdict;
+
+	return verdict == VERDICT_CREATE || verdict == VERDICT_UPDATE ||
+	       verdict == VERDICT_REPLACE || verdict == VERDICT_REMOVE;
+}
+
+static void add_edges(struct draft *draft, size_t index)
+{
+	struct candidate *candidate = &draft->items[index];
+
+	if (candidate->action.verdict == VERDICT_REMOVE) {
+		/* Its users let go of it first: those that are removed, and those that change. */
+		for (size_t i = 0; i < draft->count; i++) {
+			const struct candidate *user = &draft->items[i];
+
+			if (i != index && user->selected && acts(user) && user->action.have &&
+			    strcmp(user->action.kind->name, "Container") == 0 &&
+			    strcmp(candidate->action.kind->name, "Container") != 0 &&
+			    plan_object_uses(user->action.have, candidate->action.have))
+				vec_push(&candidate->after, i);
+		}
+		return;
+	}
+	VEC_FOREACH (const struct need *, need, &candidate->needs) {
+		const struct candidate *provider = &draft->items[need->index];
+		bool seen = false;
+
+		if (!provider->selected || is_removal(provider))
+			continue;
+		/* Refused, but there and ours: out of step, yet of use. */
+		if (provider->action.verdict == VERDICT_REFUSE && provider->action.have &&
+		    provider->action.have->ours)
+			continue;
+		VEC_FOREACH (const size_t *, at, &candidate->after)
+			seen |= *at == need->index;
+		if (!seen)
+			vec_push(&candidate->after, need->index);
+	}
+}
+
+/* Depth first over the edges, so that no reference points forward whatever order they came in.
+ * Manifests with a cycle are never loaded. */
+static void place(struct draft *draft, size_t index, bool *seen, size_t *order, size_t *count)
+{
+	struct candidate *candidate = &draft->items[index];
+
+	if (seen[index])
+		return;
+	seen[index] = true;
+	VEC_FOREACH (const size_t *, at, &candidate->after)
+		place(draft, *at, seen, order, count);
+	candidate->position = *count;
+	order[(*count)++] = index;
+}
+
+static size_t order_candidates(struct draft *draft, size_t *order)
+{
+	bool *seen = arena_alloc(draft->arena, (draft->count + 1) * sizeof(*seen));
+	size_t count = 0;
+	int phase_max = 0;
+
+	for (size_t i = 0; i < draft->count; i++) {
+		const struct candidate *candidate = &draft->items[i];
+
+		if (candidate->selected && !is_removal(candidate))
+			place(draft, i, seen, order, &count);
+		if (candidate->action.kind->phase > phase_max)
+			phase_max = candidate->action.kind->phase;
+	}
+	for (int phase = phase_max; phase >= 0; phase--) {
+		for (size_t i = draft->count; i-- > 0;) {
+			const struct candidate *candidate = &draft->items[i];
+
+			if (candidate->selected && is_removal(candidate) &&
+			    candidate->action.kind->phase == phase)
+				place(draft, i, seen, order, &count);
+		}
+	}
+	return count;
+}
+
+static void copy_action(struct draft *draft, const struct candidate *candidate,
+			struct action *ret_action)
+{
+	size_t *after = arena_alloc(draft->arena, (candidate->after.count + 1) * sizeof(*after));
+
+	*ret_action = candidate->action;
+	for (size_t i = 0; i < candidate->after.count; i++)
+		after[i] = draft->items[candidate->after.items[i]].position;
+	ret_action->after = after;
+	ret_action->after_count = candidate->after.count;
+}
+
+void draft_finish(struct draft *draft, struct plan *ret_plan)
+{
+	size_t *order = arena_alloc(draft->arena, (draft->count + 1) * sizeof(*order));
+	size_t count;
+
+	for (size_t i = 0; i < draft->count; i++) {
+		if (draft->items[i].selected)
+			add_edges(draft, i);
+	}
+	count = order_candidates(draft, order);
+	*ret_plan = (struct plan){
+		.host = draft->pass->desired->host->name,
+		.project = draft->pass->project,
+		.actions = arena_alloc(draft->arena, (count + 1) * sizeof(struct action)),
+		.count = count,
+		.warnings = arena_alloc(draft->arena,
+					(draft->warnings.count + 1) * sizeof(const char *)),
+		.warning_count = draft->warnings.count,
+	};
+	for (size_t i = 0; i < count; i++)
+		copy_action(draft, &draft->items[order[i]], &ret_plan->actions[i]);
+	for (size_t i = 0; i < draft->warnings.count; i++)
+		ret_plan->warnings[i] = draft->warnings.items[i];
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is ours and nobody declares any more. */
+#include <string.h>
+
+#include "controller/plan/plan_internal.h"
+
+static bool is_matched(const struct draft *draft, const struct object *object)
+{
+	for (size_t i = 0; i < draft->declared; i++) {
+		if (draft->items[i].action.have == object)
+			return true;
+	}
+	return false;
+}
+
+static void add_leftover(struct draft *draft, const struct object *object)
+{
+	const struct candidate *declared = draft_find(draft, object->own.kind, object->own.name);
+	struct candidate *candidate = &draft->items[draft->count++];
+	struct action *action = &candidate->action;
+
+	candidate->host = draft->pass->desired->host->name;
+	candidate->selected = true;
+	candidate->duplicate = declared != NULL;
+	action->verdict = VERDICT_LEFTOVER;
+	action->kind = object->kind;
+	action->name = object->own.name;
+	action->have = object;
+	action->changes.arena = draft->arena;
+	if (!declared)
+		return;
+	if (strcmp(object->kind->name, "Volume") == 0)
+		action->reason = arena_printf(draft->arena,
+					      "'%s' is generation %d of it, kept until somebody "
+					      "removes it",
+					      object->engine_name, object->own.generation);
+	else
+		action->reason = arena_printf(draft->arena,
+					      "'%s' claims to be it as well; remove it by hand if "
+					      "nobody needs it",
+					      object->engine_name);
+}
+
+static bool is_prunable(const struct candidate *candidate)
+{
+	return !candidate->declared && !candidate->duplicate && candidate->selected &&
+	       strcmp(candidate->action.kind->name, "Volume") != 0;
+}
+
+/* Ours on the host, as far as prune may touch it. */
+static size_t count_prunable_objects(const struct observed *observed)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < observed->count; i++) {
+		const struct object *object = observed->objects[i];
+
+		if (object->ours && strcmp(object->kind->name, "Volume") != 0 &&
+		    !plan_is_transient(object))
+			count++;
+	}
+	return count;
+}
+
+static int check_cap(const struct draft *draft, size_t removals, struct error *err)
+{
+	const struct plan_options *options = draft->options;
+	size_t ours = count_prunable_objects(&draft->pass->observed);
+	size_t cap = ours * (size_t)options->max_removals_percent / 100;
+	size_t wanted = 0;
+
+	if (cap < (size_t)options->max_removals)
+		cap = (size_t)options->max_removals;
+	for (size_t i = 0; i < draft->declared; i++) {
+		const struct action *action = &draft->items[i].action;
+
+		if (action->verdict != VERDICT_REMOVE &&
+		    !(action->verdict == VERDICT_KEEP && !action->have))
+			wanted++;
+	}
+	if (wanted == 0) {
+		error_set(err, ERROR_REFUSED,
+			  "%s: prune would remove all that drey has there (%zu), for the manifests "
+			  "declare nothing for it",
+			  draft->pass->desired->host->name, removals);
+		return error_hint(err, "to empty a host say 'state: absent' in the manifests");
+	}
+	if (removals > cap) {
+		error_set(err, ERROR_REFUSED,
+			  "%s: prune would remove %zu of %zu objects, more than the cap of %zu",
+			  draft->pass->desired->host->name, removals, ours, cap);
+		return error_hint(err, "if that is meant, raise it with --max-removals");
+	}
+	return 0;
+}
+
+int draft_prune(struct draft *draft, struct error *err)
+{
+	size_t removals = 0;
+
+	for (size_t i = draft->declared; i < draft->count; i++) {
+		struct candidate *candidate = &draft->items[i];
+		struct action *action = &candidate->action;
+
+		if (is_prunable(candidate)) {
+			action->verdict = VERDICT_REMOVE;
+			action->reason = "no manifest declares it any more";
+			action->disruptive = plan_is_running(action->have);
+			removals++;
+		} else if (!action->reason) {
+			action->reason = "no manifest declares it any more; volumes are never "
+					 "pruned";
+		}
+	}
+	return removals > 0 ? check_cap(draft, removals, err) : 0;
+}
+
+void draft_leftovers(struct draft *draft)
+{
+	const struct observed *observed = &draft->pass->observed;
+
+	for (size_t i = 0; i < observed->count; i++) {
+		const struct object *object = observed->objects[i];
+
+		if (object->ours && !plan_is_transient(object) && !is_matched(draft, object))
+			add_leftover(draft, object);
+	}
+}
