@@ -67,7 +67,10 @@ fleet() {
 
 # engine HOST METHOD PATH [BODY]: asks that host's engine, past drey; an error of the engine fails the script.
 engine() {
-	fleet curl "$@"
+	local host=$1 method=$2 path=$3 body=()
+	[ -z "${4-}" ] || body=(-H 'Content-Type: application/json' --data-binary "$4")
+	curl -sS --fail-with-body --noproxy '*' --unix-socket "$(host_path "$host" /run/docker.sock)" -X "$method" \
+		"${body[@]}" "http://engine$path"
 }
 
 # container_field HOST NAME JQ: a field of what the engine says of a container.
@@ -81,7 +84,9 @@ container_exists() {
 
 # The path by which this machine reaches HOST's file PATH.
 host_path() {
-	echo "/proc/$(<"$FLEET/$1/pid")/root$2"
+	local pid
+	read -r pid <"$FLEET/$1/pid"
+	echo "/proc/$pid/root$2"
 }
 
 # write_host_manifests DIR: a Project "test" on h1 and h2, and both hosts.
