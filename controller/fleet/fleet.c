@@ -62,66 +62,6 @@ struct fleet {
 	sigset_t old_mask;
 };
 
-static bool host_is_picked(const struct fleet_options *options, const char *name)
-{
-	if (options->host_count == 0)
-		return true;
-	for (size_t i = 0; i < options->host_count; i++)
-		if (strcmp(options->hosts[i], name) == 0)
-			return true;
-	return false;
-}
-
-static int check_host_names(struct manifest_set *set, const struct fleet_options *options,
-			    struct error *err)
-{
-	VEC(const char *) names = { 0 };
-
-	for (size_t i = 0; i < set_host_count(set); i++)
-		vec_push(&names, set_host(set, i)->name);
-	int rc = 0;
-	for (size_t i = 0; i < options->host_count && rc == 0; i++) {
-		bool found = false;
-
-		for (size_t j = 0; j < names.count; j++)
-			found = found || strcmp(names.items[j], options->hosts[i]) == 0;
-		if (found)
-			continue;
-		const char *near = str_nearest(options->hosts[i], names.items, names.count);
-		rc = error_set(err, ERROR_INVALID, "--host %s: the manifests have no such Host%s%s%s",
-			       options->hosts[i], near ? "; did you mean '" : "", near ? near : "",
-			       near ? "'?" : "");
-	}
-	vec_done(&names);
-	return rc;
-}
-
-static int pick_hosts(struct fleet *fleet, struct error *err)
-{
-	const struct fleet_options *options = &fleet->options;
-	size_t total = set_host_count(fleet->set);
-
-	if (check_host_names(fleet->set, options, err) < 0)
-		return -1;
-	fleet->members = xcalloc(total, sizeof(*fleet->members));
-	for (size_t i = 0; i < total; i++) {
-		const struct resource *host = set_host(fleet->set, i);
-		bool match = true;
-
-		if (options->host_selector &&
-		    set_match_selector(host, options->host_selector, &match, err) < 0)
-			return -1;
-		if (!match || !host_is_picked(options, host->name))
-			continue;
-		struct member *member = &fleet->members[fleet->count++];
-		member->fleet = fleet;
-		member->visit.host = host;
-	}
-	if (fleet->count == 0)
-		return error_set(err, ERROR_INVALID, "no host matches --host and --host-selector");
-	return 0;
-}
-
 static int open_fds(struct fleet *fleet, struct error *err)
 {
 	sigset_t mask;
@@ -169,8 +109,12 @@ int fleet_new(struct manifest_set *set, const struct fleet_options *options,
 	fleet->wake_fd = fleet->signal_fd = -1;
 	pthread_mutex_init(&fleet->lock, NULL);
 	pthread_sigmask(SIG_BLOCK, NULL, &fleet->old_mask);
-	if (pick_hosts(fleet, err) < 0 || open_fds(fleet, err) < 0 ||
-	    connect_members(fleet, err) < 0) {
+	fleet->count = options->host_count;
+	fleet->members = xcalloc(fleet->count, sizeof(*fleet->members));
+	for (size_t i = 0; i < fleet->count; i++)
+		fleet->members[i] = (struct member){ .fleet = fleet,
+						     .visit.host = options->hosts[i] };
+	if (open_fds(fleet, err) < 0 || connect_members(fleet, err) < 0) {
 		fleet_free(fleet);
 		return -1;
 	}

@@ -17,9 +17,8 @@ struct fleet_options {
 	int parallel; /* hosts at a time; 0: FLEET_PARALLEL_DEFAULT */
 	struct plan_options plan;
 	const char *revision;
-	const char *const *hosts; /* --host names; NULL: all */
+	const struct resource *const *hosts; /* which to visit; borrowed from the set */
 	size_t host_count;
-	const char *host_selector; /* labels of hosts; NULL: all */
 	bool write;
 	/* Backs up before changes that could cost data; see struct pass_hooks. Runs on the host's
 	 * thread. */
@@ -38,7 +37,7 @@ struct fleet_callbacks {
 
 struct fleet;
 
-/* Picks the hosts (unknown names: ERROR_INVALID with the nearest), sets the tunnel up. */
+/* Sets the tunnel up; contacts nobody. A host that can't be set up fails alone, in its visit. */
 MUST_CHECK int fleet_new(struct manifest_set *set, const struct fleet_options *options,
 			 struct fleet **ret_fleet, struct error *err);
 void fleet_free(struct fleet *fleet);

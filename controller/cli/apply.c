@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* drey apply: shows the plan, asks, carries it out. */
+#include "controller/cli/option_rows.h"
+#include "controller/cli/output.h"
+#include "controller/cli/session.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static size_t changes_of(const struct plan_summary *summary)
+{
+	return summary->create + summary->update + summary->replace + summary->remove;
+}
+
+/* A line from the terminal; a signal while waiting counts as no. */
+static bool ask(struct session *session)
+{
+	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+				{ .fd = fleet_signal_fd(session->fleet), .events = POLLIN } };
+	char answer[16];
+
+	printf("Carry this out on project %s? [y/N] ", set_project(session->set));
+	fflush(stdout);
+	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		;
+	if (fds[1].revents) {
+		puts("");
+		fleet_cancel(session->fleet);
+		return false;
+	}
+	if (!fgets(answer, sizeof(answer), stdin))
+		return false;
+	return strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0;
+}
+
+static int confirm(struct session *session)
+{
+	struct context *context = session->context;
+	struct error err = ERROR_INIT;
+
+	if (context->options.yes)
+		return EXIT_IN_STEP;
+	if (!context->terminal_in || !context->terminal_out ||
+	    context->options.output == OUTPUT_JSON) {
+		error_set(&err, ERROR_REFUSED,
+			  "nobody can be asked here, so nothing was changed; say --yes to go on "
+			  "without asking");
+		return command_fail(context, EXIT_REFUSED, &err);
+	}
+	if (ask(session))
+		return EXIT_IN_STEP;
+	if (fleet_is_cancelled(session->fleet))
+		return EXIT_INTERRUPTED;
+	fputs("drey: nothing was changed\n", stderr);
+	return EXIT_REFUSED;
+}
+
+static void on_result(void *ctx, const struct visit *visit, const struct result *result)
+{
+	struct session *session = ctx;
+	const struct action *action = result->action;
+
+	if (result->outcome == OUTCOME_KEPT || session->context->options.output == OUTPUT_JSON)
+		return;
+	if (result->outcome == OUTCOME_DONE)
+		printf("%s: %s/%s: %s\n", visit->host->name, action->kind->name, action->name,
+		       verdict_name(action->verdict));
+	else
+		fprintf(stderr, "drey: %s: %s/%s: %s: %s\n", visit->host->name,
+			action->kind->name, action->name, outcome_name(result->outcome),
+			result->err.text);
+}
+
+static int execution_exit(struct session *session)
+{
+	int code = session_exit(session);
+
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		const struct results *results = &fleet_visit(session->fleet, i)->results;
+
+		if (results->failed + results->refused + results->blocked > 0)
+			code = exit_worst(code, EXIT_PARTIAL);
+	}
+	return code;
+}
+
+static void add_results(struct session *session, json_t *document)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		const struct visit *visit = fleet_visit(session->fleet, i);
+
+		for (size_t j = 0; j < visit->results.count; j++) {
+			const struct result *result = &visit->results.items[j];
+			json_t *row = json_pack(
+				"{s:s, s:s, s:o, s:s, s:s, s:I}", "host", visit->host->name,
+				"kind", result->action->kind->name, "name",
+				json_string(result->action->name), "verdict",
+				verdict_name(result->action->verdict), "outcome",
+				outcome_name(result->outcome), "duration_ms",
+				(json_int_t)result->duration_ms);
+
+			if (result->err.code != ERROR_NONE)
+				json_object_set_new(row, "error",
+						    json_pack("{s:s, s:s}", "code",
+							      error_code_name(result->err.code),
+							      "message", result->err.text));
+			json_array_append_new(rows, row);
+		}
+	}
+	json_object_set_new(document, "results", rows);
+}
+
+static int execute(struct session *session)
+{
+	struct fleet_callbacks callbacks = { .ctx = session, .result = on_result };
+
+	fleet_execute(session->fleet, &callbacks);
+	return execution_exit(session);
+}
+
+static int run_apply(struct context *context)
+{
+	struct fleet_options preset = { .write = true };
+	struct session session;
+	bool json = context->options.output == OUTPUT_JSON;
+
+	int code = session_start(&session, context, &preset);
+	if (code != EXIT_IN_STEP)
+		return code;
+	session_plan(&session);
+	if (!json)
+		session_print_plans(&session);
+	code = session_exit(&session);
+	bool asked = changes_of(&session.summary) > 0 && code != EXIT_INTERRUPTED;
+	int consent = asked ? confirm(&session) : EXIT_IN_STEP;
+	if (consent != EXIT_IN_STEP) {
+		session_done(&session);
+		return exit_worst(code, consent);
+	}
+	code = exit_worst(code, execute(&session));
+	if (json) {
+		json_t *document = output_document(context);
+
+		session_add_json(&session, document);
+		add_results(&session, document);
+		json_object_set_new(document, "exit", json_integer(code));
+		output_json(document);
+	}
+	session_done(&session);
+	return code;
+}
+
+static const struct option_row *const apply_options[] = {
+	&opt_file,   &opt_host,	  &opt_host_selector, &opt_selector, &opt_target,   &opt_prune,
+	&opt_max_removals, &opt_local, &opt_yes, &opt_all, &opt_parallel, &opt_state, &opt_output, NULL,
+};
+
+const struct command command_apply = {
+	.name = "apply",
+	.group = GROUP_FLEET,
+	.usage = "[OPTION]... [-f DIR]",
+	.summary = "Bring the engines into step with the manifests",
+	.description =
+		"Shows the plan as `drey diff` does, asks, and carries it out, host by host at "
+		"the same time. A failure on one host holds up no other. Without a terminal "
+		"nobody can be asked, and --yes is needed.\n\n"
+		"The exit code is 0 when all is in step afterwards, 3 when a host could not be "
+		"reached or an action failed or was refused, 4 when nothing was touched.",
+	.options = apply_options,
+	.example = "drey apply -f fleet\ndrey apply -f fleet --yes --prune",
+	.run = run_apply,
+};

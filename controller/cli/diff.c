@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* drey diff: what would change. Changes nothing anywhere and pulls nothing. */
+#include "controller/cli/option_rows.h"
+#include "controller/cli/output.h"
+#include "controller/cli/session.h"
+
+static bool has_differences(const struct plan_summary *summary)
+{
+	return summary->create + summary->update + summary->replace + summary->remove +
+		       summary->refuse >
+	       0;
+}
+
+static int run_diff(struct context *context)
+{
+	struct fleet_options preset = { 0 };
+	struct session session;
+
+	int code = session_start(&session, context, &preset);
+	if (code != EXIT_IN_STEP)
+		return code;
+	session_plan(&session);
+	code = exit_worst(session_exit(&session),
+			  has_differences(&session.summary) ? EXIT_DIFFERENCES : EXIT_IN_STEP);
+	if (context->options.output == OUTPUT_JSON) {
+		json_t *document = output_document(context);
+
+		session_add_json(&session, document);
+		json_object_set_new(document, "exit", json_integer(code));
+		output_json(document);
+	} else {
+		session_print_plans(&session);
+	}
+	session_done(&session);
+	return code;
+}
+
+static const struct option_row *const diff_options[] = {
+	&opt_file,   &opt_host,	  &opt_host_selector, &opt_selector, &opt_target, &opt_prune,
+	&opt_max_removals, &opt_local, &opt_all, &opt_parallel, &opt_output, NULL,
+};
+
+const struct command command_diff = {
+	.name = "diff",
+	.group = GROUP_FLEET,
+	.usage = "[OPTION]... [-f DIR]",
+	.summary = "Show what differs between the manifests and the engines",
+	.description =
+		"Compares every field of every resource with what the engines really run, and "
+		"shows what `drey apply` would do. Nothing is changed anywhere and nothing is "
+		"pulled: what only an absent image can tell shows as known after pull.\n\n"
+		"The exit code is 0 when all is in step, 1 when there are differences, 3 when a "
+		"host could not be asked.",
+	.options = diff_options,
+	.example = "drey diff -f fleet --host edge-1,edge-2",
+	.run = run_diff,
+};

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "controller/cli/session.h"
+
+#include "controller/cli/load.h"
+#include "controller/cli/output.h"
+#include "controller/plan/render.h"
+
+#include <stdio.h>
+
+static const char local_note[] = "The manifests name no host: this is the engine of this machine, "
+				 "unix:///var/run/docker.sock.";
+
+/* Without Project and Host the engine at hand is meant: fine for a person who reads it, a trap
+ * for a pipeline that has lost its manifests. */
+static int check_local(struct session *session)
+{
+	struct context *context = session->context;
+	struct error err = ERROR_INIT;
+
+	if (!set_is_local(session->set) || context->options.local)
+		return EXIT_IN_STEP;
+	if (context->terminal_out)
+		return EXIT_IN_STEP;
+	error_set(&err, ERROR_REFUSED,
+		  "the manifests name no host, so the engine of this machine would be used; say "
+		  "--local where that is meant, or add a Project and a Host");
+	return command_fail(context, EXIT_REFUSED, &err);
+}
+
+static struct plan_options plan_options_of(const struct context *context)
+{
+	const struct options *options = &context->options;
+
+	return (struct plan_options){
+		.prune = options->prune,
+		.selector = options->selector,
+		.targets = options->targets,
+		.target_count = options->target_count,
+		.max_removals_percent = options->max_removals,
+	};
+}
+
+int session_start(struct session *session, struct context *context,
+		  const struct fleet_options *preset)
+{
+	struct fleet_options options = *preset;
+	struct error err = ERROR_INIT;
+	const struct resource **hosts;
+
+	*session = (struct session){ .context = context };
+	int code = load_manifests(context, &session->set);
+	if (code != EXIT_IN_STEP)
+		return code;
+	code = check_local(session);
+	if (code == EXIT_IN_STEP &&
+	    load_hosts(context, session->set, &hosts, &options.host_count, &err) < 0)
+		code = command_fail(context, EXIT_USAGE, &err);
+	if (code == EXIT_IN_STEP) {
+		session->revision = set_digest(session->set);
+		options.hosts = hosts;
+		options.log = &context->log;
+		options.parallel = context->options.parallel;
+		options.plan = plan_options_of(context);
+		options.revision = session->revision;
+		if (fleet_new(session->set, &options, &session->fleet, &err) < 0)
+			code = command_fail(context, EXIT_PARTIAL, &err);
+	}
+	if (code != EXIT_IN_STEP)
+		session_done(session);
+	return code;
+}
+
+void session_done(struct session *session)
+{
+	fleet_free(session->fleet);
+	set_unref(session->set);
+	*session = (struct session){ 0 };
+}
+
+void session_plan(struct session *session)
+{
+	struct fleet_callbacks callbacks = { 0 };
+
+	fleet_plan(session->fleet, &callbacks);
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		const struct visit *visit = fleet_visit(session->fleet, i);
+
+		if (visit->planned)
+			plan_summarize(&visit->plan, &session->summary);
+		else
+			session->failed++;
+	}
+}
+
+static void print_failures(const struct session *session)
+{
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		const struct visit *visit = fleet_visit(session->fleet, i);
+
+		if (!visit->planned)
+			fprintf(stderr, "drey: %s: %s\n", visit->host->name, visit->err.text);
+	}
+}
+
+void session_print_plans(const struct session *session)
+{
+	const struct context *context = session->context;
+	struct render_options options = {
+		.color = context->color,
+		.all = context->options.all,
+		.width = context->terminal_out ? context->columns : 0,
+	};
+	struct str out;
+
+	str_init(&out, 0);
+	if (set_is_local(session->set))
+		str_printf(&out, "%s\n", local_note);
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		const struct visit *visit = fleet_visit(session->fleet, i);
+
+		if (visit->planned &&
+		    (options.all || plan_has_differences(&visit->plan) ||
+		     visit->plan.warning_count > 0 || visit->plan.count > 0))
+			render_plan(&visit->plan, &options, &out);
+	}
+	render_summary(&session->summary, fleet_count(session->fleet), &out);
+	fputs(out.data, stdout);
+	fflush(stdout);
+	str_done(&out);
+	print_failures(session);
+}
+
+static json_t *summary_json(const struct session *session)
+{
+	const struct plan_summary *summary = &session->summary;
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hosts",
+			 (json_int_t)fleet_count(session->fleet), "failed",
+			 (json_int_t)session->failed, "keep", (json_int_t)summary->keep, "create",
+			 (json_int_t)summary->create, "update", (json_int_t)summary->update,
+			 "replace", (json_int_t)summary->replace, "remove",
+			 (json_int_t)summary->remove, "refuse", (json_int_t)summary->refuse,
+			 "leftover", (json_int_t)summary->leftover);
+}
+
+void session_add_json(const struct session *session, json_t *document)
+{
+	json_t *hosts = json_array();
+
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		const struct visit *visit = fleet_visit(session->fleet, i);
+		json_t *host = visit->planned ? render_plan_json(&visit->plan) : json_object();
+
+		json_object_set_new(host, "host", json_string(visit->host->name));
+		if (!visit->planned)
+			json_object_set_new(host, "error",
+					    json_pack("{s:s, s:s}", "code",
+						      error_code_name(visit->err.code), "message",
+						      visit->err.text));
+		json_array_append_new(hosts, host);
+	}
+	json_object_set_new(document, "project", json_string(set_project(session->set)));
+	json_object_set_new(document, "revision", json_string(session->revision));
+	json_object_set_new(document, "local", json_boolean(set_is_local(session->set)));
+	json_object_set_new(document, "hosts", hosts);
+	json_object_set_new(document, "summary", summary_json(session));
+}
+
+/* Usage errors (a --target that matches nothing, the removal cap) come out of planning a host:
+ * where every host failed for the same cause the call as a whole was wrong. */
+static int planning_exit(const struct session *session)
+{
+	enum error_code code = ERROR_NONE;
+
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		const struct visit *visit = fleet_visit(session->fleet, i);
+
+		if (visit->planned || (code != ERROR_NONE && visit->err.code != code))
+			return EXIT_PARTIAL;
+		code = visit->err.code;
+	}
+	if (code == ERROR_INVALID)
+		return EXIT_USAGE;
+	return code == ERROR_REFUSED ? EXIT_REFUSED : EXIT_PARTIAL;
+}
+
+int session_exit(const struct session *session)
+{
+	if (fleet_is_cancelled(session->fleet))
+		return EXIT_INTERRUPTED;
+	return session->failed ? planning_exit(session) : EXIT_IN_STEP;
+}

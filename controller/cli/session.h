@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What diff, apply and backup begin with: manifests, revision, a fleet, its plans. */
+#pragma once
+
+#include "controller/cli/command.h"
+#include "controller/fleet/fleet.h"
+
+struct session {
+	struct context *context;
+	struct manifest_set *set;
+	struct fleet *fleet;
+	const char *revision; /* in the context's arena */
+	const char *subject;  /* of the commit, or NULL */
+	struct plan_summary summary; /* after session_plan() */
+	size_t failed;               /* hosts that could not be planned */
+};
+
+/* Loads, picks hosts, says so when the engine of this machine is meant (and refuses that where
+ * nobody could have seen it). `options` may preset write and backup. Returns an exit code: on
+ * EXIT_IN_STEP go on and end with session_done(); else all has been said. */
+int session_start(struct session *session, struct context *context,
+		  const struct fleet_options *preset);
+void session_done(struct session *session);
+
+/* Plans all hosts. */
+void session_plan(struct session *session);
+/* Prints what the plans say, and on stderr why hosts could not be planned. */
+void session_print_plans(const struct session *session);
+/* The same as the members "project", "revision", "hosts" and "summary" of a JSON document. */
+void session_add_json(const struct session *session, json_t *document);
+/* 130 when interrupted, EXIT_PARTIAL when hosts failed, else 0. */
+int session_exit(const struct session *session);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* drey tunnel HOST -- CMD: CMD gets a DOCKER_HOST that leads to the host's engine. */
+#include "controller/base/mem.h"
+#include "controller/base/str.h"
+#include "controller/cli/load.h"
+#include "controller/cli/option_rows.h"
+#include "controller/fleet/visit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The child's status as a shell reports it. */
+static int run_child(const struct context *context, const char *socket, char **argv)
+{
+	CLEANUP(cleanup_free) char *docker_host = xasprintf("unix://%s", socket);
+	struct error err = ERROR_INIT;
+	int status;
+
+	/* The terminal's interrupt is the child's to act on: this process waits for its end. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	pid_t pid = fork();
+	if (pid < 0) {
+		error_errno(&err, errno, "fork");
+		return command_fail(context, EXIT_PARTIAL, &err);
+	}
+	if (pid == 0) {
+		signal(SIGINT, SIG_DFL);
+		signal(SIGQUIT, SIG_DFL);
+		setenv("DOCKER_HOST", docker_host, 1);
+		unsetenv("DOCKER_CONTEXT");
+		execvp(argv[0], argv);
+		fprintf(stderr, "drey: %s: %s\n", argv[0], strerror(errno));
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static const struct resource *find_host(const struct manifest_set *set, const char *name,
+					struct error *err)
+{
+	size_t count = set_host_count(set);
+	CLEANUP(cleanup_free) const char **names = xcalloc(count, sizeof(*names));
+
+	for (size_t i = 0; i < count; i++) {
+		names[i] = set_host(set, i)->name;
+		if (strcmp(names[i], name) == 0)
+			return set_host(set, i);
+	}
+	error_set(err, ERROR_INVALID, "the manifests have no Host/%s", name);
+	const char *near = str_nearest(name, names, count);
+	if (near)
+		error_hint(err, "did you mean '%s'?", near);
+	return NULL;
+}
+
+static int open_and_run(struct context *context, const struct resource *host)
+{
+	struct connection connection = { 0 };
+	struct tunnel *tunnel = NULL;
+	struct error err = ERROR_INIT;
+	int code;
+
+	if (tunnel_new(&context->log, &tunnel, &err) < 0 ||
+	    connection_init(&connection, tunnel, host, &context->log, &err) < 0)
+		code = command_fail(context, EXIT_PARTIAL, &err);
+	else if (!connection.tunnel_host)
+		code = run_child(context,
+				 resource_string(host, "address") + strlen("unix://"),
+				 context->options.args + 1);
+	else if (tunnel_host_connect(connection.tunnel_host, &err) < 0)
+		code = command_fail(context, EXIT_PARTIAL, &err);
+	else
+		code = run_child(context, tunnel_host_socket(connection.tunnel_host),
+				 context->options.args + 1);
+	connection_done(&connection);
+	tunnel_free(tunnel);
+	return code;
+}
+
+static int run_tunnel(struct context *context)
+{
+	struct manifest_set *set;
+	struct error err = ERROR_INIT;
+
+	int code = load_manifests(context, &set);
+	if (code != EXIT_IN_STEP)
+		return code;
+	const struct resource *host = find_host(set, context->options.args[0], &err);
+	code = host ? open_and_run(context, host) : command_fail(context, EXIT_USAGE, &err);
+	set_unref(set);
+	return code;
+}
+
+static const struct option_row *const tunnel_options[] = { &opt_file, NULL };
+
+const struct command command_tunnel = {
+	.name = "tunnel",
+	.group = GROUP_FLEET,
+	.usage = "[-f DIR] HOST -- COMMAND [ARGUMENT]...",
+	.summary = "Run a command with DOCKER_HOST leading to a host's engine",
+	.description = "Opens the host's SSH connection, sets DOCKER_HOST to a private Unix "
+		       "socket that leads to the engine there, and runs the command. Any Docker "
+		       "client works, without anything installed on the host. The exit code is "
+		       "the command's.",
+	.options = tunnel_options,
+	.example = "drey tunnel edge-1 -- docker ps",
+	.min_args = 2,
+	.max_args = -1,
+	.complete = "host",
+	.run = run_tunnel,
+};
