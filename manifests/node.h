@@ -26,13 +26,25 @@ struct node {
 	/* What was put in here came from there: the Release's value behind a template's
 	 * parameter, the variable behind a reference. NULL for text that stands as written. */
 	const struct place *via;
-	bool quoted;          /* scalar in quotes or a block: never null, number or bool */
-	bool secret;          /* holds a secret's value, whole or in part */
+	bool quoted;	      /* scalar in quotes or a block: never null, number or bool */
+	bool secret;	      /* holds a secret's value, whole or in part */
+	bool faulty;	      /* diagnosed already: further faults at it are not recorded */
 	const char *text;     /* scalar; UTF-8 without NUL */
 	struct node **keys;   /* mapping: scalars, unique, count of them */
 	struct node **values; /* mapping and sequence */
 	size_t count;
+	/* Aliases and references share nodes, so a small file can stand for a vast tree: its
+	 * size and height as a tree, aliases counted each time. Set by node_seal(). */
+	unsigned size, height;
 };
+
+/* Computes size and height from the children, which are sealed. False when the tree is larger
+ * than MANIFEST_NODES_MAX or deeper than MANIFEST_DEPTH_MAX: it must not be used then. */
+bool node_seal(struct node *node);
+
+/* Where a scalar was written: `via` where there is one. Its file is what a relative path in it is
+ * relative to. */
+const struct place *node_origin(const struct node *node);
 
 /* Value of a mapping's key; NULL when it is not there or the node is no mapping. */
 const struct node *node_get(const struct node *node, const char *key);
