@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "controller/backup/helper.h"
+
+#include "controller/base/mem.h"
+
+#include <string.h>
+
+#define HELPER_IMAGE "drey-helper"
+#define HELPER_TAG "empty"
+#define MOUNT_POINT "/volume"
+
+struct helper {
+	struct engine *engine;
+	char *id;
+};
+
+struct blank {
+	size_t left;
+};
+
+/* A tar archive of nothing: two blocks of zeros. */
+static ssize_t blank_source(void *ctx, char *buf, size_t room, struct error *err)
+{
+	struct blank *blank = ctx;
+	size_t n = blank->left < room ? blank->left : room;
+
+	(void)err;
+	memset(buf, 0, n);
+	blank->left -= n;
+	return (ssize_t)n;
+}
+
+static int drop_body(void *ctx, const char *data, size_t len, struct error *err)
+{
+	(void)ctx;
+	(void)data;
+	(void)len;
+	(void)err;
+	return 0;
+}
+
+static int import_image(struct engine *engine, struct error *err)
+{
+	struct blank blank = { .left = 1024 };
+	struct engine_stream stream = {
+		.request = { .method = "POST",
+			     .path = "/images/create?fromSrc=-&repo=" HELPER_IMAGE
+				     "&tag=" HELPER_TAG },
+		.sink = drop_body,
+		.source = blank_source,
+		.content_type = "application/x-tar",
+		.ctx = &blank,
+		.idle_timeout_ms = HELPER_BODY_TIMEOUT_MS,
+	};
+
+	if (engine_stream(engine, &stream, err) < 0)
+		return error_wrap(err, "import the empty image " HELPER_IMAGE);
+	return 0;
+}
+
+/* Read-only for reading: then even a helper that somebody starts can do no harm. */
+static json_t *create_body(const struct helper_options *options)
+{
+	json_t *labels = options->labels ? json_deep_copy(options->labels) : json_object();
+	json_t *mount = json_pack("{s:s, s:s, s:s, s:b}", "Type", "volume", "Source",
+				  options->volume, "Target", MOUNT_POINT, "ReadOnly",
+				  options->read_only);
+	const json_t *volume = options->volume_create;
+
+	json_object_set_new(labels, LABEL_HELPER, json_string("1"));
+	if (volume)
+		json_object_set_new(
+			mount, "VolumeOptions",
+			json_pack("{s:b, s:O?, s:{s:O?, s:O?}}", "NoCopy", 1, "Labels",
+				  json_object_get(volume, "Labels"), "DriverConfig", "Name",
+				  json_object_get(volume, "Driver"), "Options",
+				  json_object_get(volume, "DriverOpts")));
+	return json_pack("{s:s, s:[s], s:b, s:o, s:{s:s, s:[o]}}", "Image",
+			 HELPER_IMAGE ":" HELPER_TAG, "Cmd", "never-started", "NetworkDisabled", 1,
+			 "Labels", labels, "HostConfig", "NetworkMode", "none", "Mounts", mount);
+}
+
+/* A helper of that name is what a run that died has left; anything else is not ours to touch. */
+static int remove_stale(struct engine *engine, const char *name, struct error *err)
+{
+	CLEANUP(cleanup_free) char *inspect = engine_path("/containers/%s/json", name);
+	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s?v=1", name);
+	json_t *reply = NULL;
+
+	if (engine_get(engine, inspect, &reply, err) < 0)
+		return err->code == ERROR_NOT_FOUND ? 0 : -1;
+	const json_t *labels = json_object_get(json_object_get(reply, "Config"), "Labels");
+	const json_t *state = json_object_get(json_object_get(reply, "State"), "Status");
+	bool ours = json_object_get(labels, LABEL_HELPER) &&
+		    strcmp(json_string_value(state) ? json_string_value(state) : "", "created") == 0;
+	json_decref(reply);
+	if (!ours)
+		return error_set(err, ERROR_CONFLICT,
+				 "container %s stands in the way and is not drey's helper; remove "
+				 "or rename it",
+				 name);
+	if (engine_delete(engine, path, err) < 0 && err->code != ERROR_NOT_FOUND)
+		return -1;
+	return 0;
+}
+
+static int create(struct helper *helper, const struct helper_options *options, struct error *err)
+{
+	CLEANUP(cleanup_free) char *path = engine_path("/containers/create?name=%s", options->name);
+	json_t *body = create_body(options);
+	json_t *reply = NULL;
+	int rc = engine_post(helper->engine, path, body, &reply, err);
+
+	json_decref(body);
+	if (rc < 0)
+		return error_wrap(err, "create the helper container %s", options->name);
+	const char *id = json_string_value(json_object_get(reply, "Id"));
+	if (id)
+		helper->id = xstrdup(id);
+	json_decref(reply);
+	return id ? 0
+		  : error_set(err, ERROR_REMOTE, "the engine named no ID for the helper container");
+}
+
+int helper_open(struct engine *engine, const struct helper_options *options,
+		struct helper **ret_helper, struct error *err)
+{
+	CLEANUP(cleanup_free) char *volume_path = engine_path("/volumes/%s", options->volume);
+	struct helper *helper = xcalloc(1, sizeof(*helper));
+	json_t *volume = NULL;
+	int rc = 0;
+
+	helper->engine = engine;
+	if (!options->volume_create) {
+		rc = engine_get(engine, volume_path, &volume, err);
+		json_decref(volume);
+	}
+	if (rc < 0 || remove_stale(engine, options->name, err) < 0 ||
+	    import_image(engine, err) < 0 || create(helper, options, err) < 0) {
+		free(helper->id);
+		free(helper);
+		return -1;
+	}
+	*ret_helper = helper;
+	return 0;
+}
+
+int helper_close(struct helper *helper, struct error *err)
+{
+	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s?v=1&force=1", helper->id);
+	struct error ignored = ERROR_INIT;
+	int rc = engine_delete(helper->engine, path, err);
+
+	if (rc < 0 && err->code == ERROR_NOT_FOUND)
+		rc = 0;
+	/* Another helper may still use the image: the last one takes it away. */
+	if (engine_delete(helper->engine, "/images/" HELPER_IMAGE ":" HELPER_TAG, &ignored) < 0)
+		error_clear(&ignored);
+	free(helper->id);
+	free(helper);
+	return rc < 0 ? error_wrap(err, "remove the helper container") : 0;
+}
+
+int helper_read(struct helper *helper,
+		int (*sink)(void *ctx, const char *data, size_t len, struct error *err), void *ctx,
+		struct error *err)
+{
+	/* The trailing "/." makes entries relative to the volume. */
+	CLEANUP(cleanup_free) char *path =
+		engine_path("/containers/%s/archive?path=%s", helper->id, MOUNT_POINT "/.");
+	struct engine_stream stream = {
+		.request = { .method = "GET", .path = path },
+		.sink = sink,
+		.ctx = ctx,
+		.idle_timeout_ms = HELPER_BODY_TIMEOUT_MS,
+	};
+
+	return engine_stream(helper->engine, &stream, err);
+}
+
+int helper_write(struct helper *helper,
+		 ssize_t (*source)(void *ctx, char *buf, size_t room, struct error *err), void *ctx,
+		 struct error *err)
+{
+	CLEANUP(cleanup_free) char *path = engine_path(
+		"/containers/%s/archive?path=%s&noOverwriteDirNonDir=1", helper->id, MOUNT_POINT);
+	struct engine_stream stream = {
+		.request = { .method = "PUT", .path = path },
+		.source = source,
+		.sink = drop_body,
+		/* Another type, a form's for one, and the engine reads the body as something else
+		 * and answers 200 (net/http's ParseForm). */
+		.content_type = "application/x-tar",
+		.ctx = ctx,
+		.idle_timeout_ms = HELPER_BODY_TIMEOUT_MS,
+	};
+
+	return engine_stream(helper->engine, &stream, err);
+}

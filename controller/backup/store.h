@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where backups lie: DIR/PROJECT/HOST/VOLUME/ID.tar.zst, with ID.files.jsonl (see listing.h) and
+ * ID.json, the record, beside it. The record is written last: what has none is no backup. What
+ * backups there are is read from the directory, never from drey's state.
+ */
+#pragma once
+
+#include "controller/base/arena.h"
+#include "controller/base/error.h"
+
+#include <jansson.h>
+
+struct store_place {
+	const char *dir; /* of the Backup resource, absolute */
+	const char *project, *host, *volume;
+};
+
+/* "20260131T235959Z-1a2b3c4d": sorts by time, unique. In the arena. */
+const char *store_new_id(struct arena *arena);
+/* DIR/PROJECT/HOST/VOLUME/ID + suffix (".tar.zst", ".files.jsonl", ".json"), in the arena. */
+const char *store_path(struct arena *arena, const struct store_place *place, const char *id,
+		       const char *suffix);
+/* Makes the directory (0700) and locks it against other runs of the same volume: *ret_fd is
+ * closed to unlock. ERROR_CONFLICT when another drey has it. */
+MUST_CHECK int store_lock(const struct store_place *place, int *ret_fd, struct error *err);
+
+MUST_CHECK int store_put(const struct store_place *place, const char *id, const json_t *record,
+			 struct error *err);
+/* Records of one volume, newest first; unreadable ones are skipped and counted. New reference. */
+json_t *store_list(const struct store_place *place, size_t *ret_damaged);
