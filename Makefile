@@ -31,7 +31,7 @@ SRC = $(sort $(filter-out $(MAIN),$(wildcard controller/*.c controller/*/*.c man
 	reconcilers/*.c)))
 OBJ = $(SRC:%.c=$(BUILD)/obj/%.o)
 HEADERS = $(sort $(wildcard controller/*.h controller/*/*.h manifests/*.h reconcilers/*.h))
-UNIT_SRC = $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c))
+UNIT_SRC = $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c))
 UNIT_OBJ = $(UNIT_SRC:%.c=$(BUILD)/obj/%.o)
 FUZZ_SRC = $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_REPLAY = $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/replay/%)

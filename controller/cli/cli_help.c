@@ -4,6 +4,8 @@
 #include "controller/cli/option_rows.h"
 #include "controller/cli/output.h"
 
+#include <string.h>
+
 enum { INDENT = 2, OPTION_COLUMN = 28, COMMAND_COLUMN = 18, WIDEST = 100 };
 
 const char *help_group(enum command_group group)
@@ -82,8 +84,7 @@ void help_program(const struct command *const *all, int columns, struct str *out
 void help_command(const struct command *command, int columns, struct str *out)
 {
 	str_printf(out, "Usage: drey %s %s\n\n", command->name, command->usage);
-	output_wrap(out, command->summary, 0, width_of(columns));
-	str_append_char(out, '\n');
+	str_printf(out, "%s.\n", command->summary);
 	if (command->description) {
 		str_append_char(out, '\n');
 		output_wrap(out, command->description, 0, width_of(columns));
@@ -100,6 +101,12 @@ void help_command(const struct command *command, int columns, struct str *out)
 	}
 	str_append(out, "\nOptions of every command:\n");
 	put_options(out, global_options, columns);
-	if (command->example)
-		str_printf(out, "\nExample:\n%s", command->example);
+	if (command->example) {
+		str_append(out, "\nExample:\n");
+		for (const char *line = command->example; *line;) {
+			size_t len = strcspn(line, "\n");
+			str_printf(out, "%*s%.*s\n", 2 * INDENT, "", (int)len, line);
+			line += len + (line[len] == '\n');
+		}
+	}
 }

@@ -101,12 +101,12 @@ const struct command command_validate = {
 	.name = "validate",
 	.group = GROUP_MANIFESTS,
 	.usage = "[OPTION]... [-f DIR]",
-	.summary = "Check the manifests and tell every fault with its place.",
+	.summary = "Check the manifests and tell every fault with its place",
 	.description =
 		"Reads everything below the directory as the other commands do: templates are "
 		"expanded, resources placed, references resolved for each host. No host is "
 		"contacted. The exit code is 0 when all is well and 2 when something is wrong.",
 	.options = options,
-	.example = "    drey validate -f fleet/\n",
+	.example = "drey validate -f fleet/",
 	.run = run,
 };

@@ -53,7 +53,7 @@ const struct command command_version = {
 	.name = "version",
 	.group = GROUP_OTHER,
 	.usage = "[OPTION]...",
-	.summary = "Show the version of drey, with -v also those of its libraries.",
+	.summary = "Show the version of drey, with -v also those of its libraries",
 	.options = options,
 	.run = run,
 };

@@ -30,7 +30,9 @@ MUST_CHECK int state_open(const char *dir, bool read_only, struct state **ret_st
 			  struct error *err);
 void state_close(struct state *state);
 
-/* A set of manifests came into force (or was refused). */
+/* A set of manifests came into force (or was refused). The project's newest revision put again
+ * (same revision and digest) keeps its row and time and takes the new status: a loop that comes
+ * round leaves one row. Readers also give "updated", when that was. */
 struct state_revision {
 	const char *project;
 	const char *revision; /* git commit, or digest */
@@ -76,9 +78,11 @@ MUST_CHECK int state_put_event(struct state *state, const struct state_event *ev
 MUST_CHECK int state_put_journal(struct state *state, const char *project, const char *resource,
 				 const char *step, int64_t time_ms, struct error *err);
 
-/* Several puts as one transaction; nests. */
+/* Several puts as one transaction; nests. Whoever meets an error in between calls
+ * state_rollback(), which ends all levels: a state_commit() after it fails. */
 MUST_CHECK int state_begin(struct state *state, struct error *err);
 MUST_CHECK int state_commit(struct state *state, struct error *err);
+void state_rollback(struct state *state);
 
 /* Readers: JSON arrays of objects with the members above ("time" and "since" as RFC 3339),
  * newest first where there is a time. NULL filters match all; limit 0: 1000. */
@@ -91,7 +95,8 @@ MUST_CHECK int state_events(struct state *state, const char *project, const char
 MUST_CHECK int state_journal(struct state *state, const char *project, const char *resource,
 			     size_t limit, json_t **ret_rows, struct error *err);
 
-/* Backups that were made. `record` is the JSON document that also lies beside the archive. */
+/* Backups that were made. `record` is the JSON document that also lies beside the archive; it has
+ * the strings "id" (unique), "project", "volume", "host" and "time" (RFC 3339). */
 MUST_CHECK int state_put_backup(struct state *state, const json_t *record, struct error *err);
 /* volume and host may be NULL. */
 MUST_CHECK int state_backups(struct state *state, const char *project, const char *volume,
