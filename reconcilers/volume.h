@@ -8,12 +8,21 @@
  *
  * An engine can't relabel a volume either. So what marks a generation that is still being filled
  * is the helper container that fills it: its labels say drey.kind=Volume, drey.name=NAME and
- * drey.replaces=<engine name of the new generation>. Removing the helper, as the last step after
- * verification, is what makes the generation count.
+ * drey.replaces=<engine name of the new generation>.
+ *
+ * A container that never ran is soon pruned by somebody, so its absence proves nothing: above the
+ * first, a generation counts only if no helper fills it and either a marker volume of its name and
+ * VOLUME_VERIFIED carries its uid in LABEL_VERIFIED, or a container (that is no helper) mounts it.
+ * The marker is made after verification, before the helper goes; `docker volume prune` may take
+ * it once the generation is mounted. Markers are no Volume resources: never listed, never left
+ * over.
  */
 #pragma once
 
 #include "reconcilers/reconciler.h"
+
+#define VOLUME_VERIFIED ".drey-verified"
+#define LABEL_VERIFIED "drey.verified"
 
 extern const struct schema volume_schema;
 
