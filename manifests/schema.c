@@ -288,8 +288,11 @@ static void refer_value(struct references *r, const struct field *field, const c
 	const char *key;
 
 	if (json_is_string(value)) {
-		if (kind)
-			r->fn(r->ctx, kind, json_string_value(value), r->path.data);
+		const char *name =
+			field->ref_name ? field->ref_name(value) : json_string_value(value);
+
+		if (kind && name)
+			r->fn(r->ctx, kind, name, r->path.data);
 	} else if (json_is_array(value)) {
 		json_array_foreach (value, index, member) {
 			str_printf(&r->path, ".%zu", index);

@@ -242,7 +242,8 @@ struct changes {
 
 /* Differences between what is there and what should be, row by row; maps per key, objects per
  * member, lists of objects and sets per element. Absent, null and empty are the same for
- * collections, never for scalars; a row's fallback stands for absence on either side. `ignore` is
+ * collections, never for scalars; a row's fallback stands for absence on either side. Of objects
+ * and maps of ORIGIN_DAEMON only the keys that are expected are compared. `ignore` is
  * a JSON array of paths ("environment", "environment[PATH]", "labels.x"), or NULL: what they name
  * and all below it is left out. */
 void schema_diff(const struct schema *schema, const json_t *observed, const json_t *expected,

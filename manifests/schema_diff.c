@@ -4,8 +4,9 @@
  *
  * Silence is the hard part. Absent, null and empty are one for collections. A row's fallback
  * stands for absence on either side, since engines leave out what is at its default and people
- * do too. What the daemon's configuration decides (ORIGIN_DAEMON) compares only when written; so
- * does, member by member, what only an image could tell that is gone.
+ * do too. What the daemon's configuration decides (ORIGIN_DAEMON) compares only when written, key
+ * by key, since a daemon adds its own log options and ulimits to those that are given. So does,
+ * element by element as well, what only an image could tell that is gone.
  */
 #include <string.h>
 
@@ -23,7 +24,8 @@ struct diff {
 	const json_t *ignore;
 	struct changes *changes;
 	const struct field *top;
-	bool written_only; /* what is there and not wanted is of an image that is gone */
+	bool written_keys;     /* further keys and members there are the daemon's or the image's */
+	bool written_elements; /* further elements of sets and lists as well */
 };
 
 static void diff_value(struct diff *diff, const struct field *field, const struct step *at,
@@ -125,7 +127,7 @@ static void diff_set(struct diff *diff, const struct field *field, const struct 
 	json_t *element;
 	size_t index;
 
-	if (!diff->written_only) {
+	if (!diff->written_elements) {
 		json_array_foreach (have, index, element) {
 			if (!has_element(want, element))
 				diff_element(diff, field, at, element, true, effect);
@@ -152,9 +154,11 @@ static void diff_object(struct diff *diff, const struct schema *schema, const st
 			continue;
 		if ((field->flags & FIELD_OURS) || (translated && !field->api && !field->inspect))
 			continue;
-		if (!after && (diff->written_only || field->origin == ORIGIN_DAEMON))
+		if (!after && (diff->written_keys || field->origin == ORIGIN_DAEMON))
 			continue;
-		diff_value(diff, field, &step, before, after, effect);
+		struct diff inner = *diff;
+		inner.written_keys |= field->origin == ORIGIN_DAEMON;
+		diff_value(&inner, field, &step, before, after, effect);
 	}
 }
 
@@ -166,7 +170,7 @@ static void diff_keys(struct diff *diff, const struct field *field, const struct
 	json_t *before, *after;
 	const char *key;
 
-	if (!diff->written_only) {
+	if (!diff->written_keys) {
 		json_object_foreach ((json_t *)have, key, before) {
 			struct step step = { .up = at, .text = key };
 
@@ -227,7 +231,7 @@ static void diff_objects(struct diff *diff, const struct field *field, const str
 	json_object_foreach (old, identity, before) {
 		struct str label;
 
-		if (json_object_get(new, identity) || diff->written_only)
+		if (json_object_get(new, identity) || diff->written_elements)
 			continue;
 		str_init(&label, 0);
 		object_label(field->of, before, &label);
@@ -357,8 +361,9 @@ void schema_diff(const struct schema *schema, const json_t *observed, const json
 
 		if (!field->api && !field->inspect)
 			continue;
-		diff.written_only = field->origin == ORIGIN_IMAGE && image_unknown;
-		if (!want && (field->origin == ORIGIN_DAEMON || diff.written_only))
+		diff.written_elements = field->origin == ORIGIN_IMAGE && image_unknown;
+		diff.written_keys = diff.written_elements || field->origin == ORIGIN_DAEMON;
+		if (!want && diff.written_keys)
 			continue;
 		diff_value(&diff, field, &step, have, want, EFFECT_NONE);
 	}
