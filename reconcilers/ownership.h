@@ -15,17 +15,17 @@
 #define LABEL_PROJECT "drey.project"
 #define LABEL_KIND "drey.kind"
 #define LABEL_NAME "drey.name"
-#define LABEL_UID "drey.uid"           /* random per object */
-#define LABEL_SPEC "drey.spec"         /* digest of the spec it was made from: information */
-#define LABEL_REVISION "drey.revision" /* revision of the manifests: information */
-#define LABEL_FORMAT "drey.format"     /* "1" */
-#define LABEL_REPLACES "drey.replaces" /* "<old id>,<old restart policy>" while replacing */
+#define LABEL_UID "drey.uid"		   /* random per object */
+#define LABEL_SPEC "drey.spec"		   /* digest of the spec it was made from: information */
+#define LABEL_REVISION "drey.revision"	   /* revision of the manifests: information */
+#define LABEL_FORMAT "drey.format"	   /* "1" */
+#define LABEL_REPLACES "drey.replaces"	   /* "<old id>,<old restart policy>" while replacing */
 #define LABEL_GENERATION "drey.generation" /* of a volume: 1, 2, ... */
 
 struct ownership {
 	const char *project, *kind, *name, *uid, *spec, *revision;
 	const char *replaces; /* NULL unless it replaces another */
-	int generation;       /* volumes; 1 when not labelled */
+	int generation;	      /* volumes; 1 when not labelled */
 };
 
 /* Reads the labels of an object; true when they are complete and of a format we know. Labels

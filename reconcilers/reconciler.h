@@ -18,15 +18,15 @@
 /* Something on an engine, ours or not. Lives in the pass's arena. */
 struct object {
 	const struct kind *kind;
-	const char *id;          /* what the API calls take: container and network ID, volume name */
+	const char *id; /* what the API calls take: container and network ID, volume name */
 	const char *engine_name; /* without a leading slash */
-	bool ours;               /* labels complete, and of this project */
-	struct ownership own;    /* zero where it is not drey's */
-	const json_t *labels;    /* as on the object, never NULL */
-	const json_t *observed;  /* canonical spec of what is there; NULL where not inspected */
-	const json_t *inspect;   /* the engine's answer; NULL where not inspected */
-	const char *state;       /* container: created, running, paused, restarting, exited, dead */
-	const char *image_id;    /* container: the image it runs */
+	bool ours;		 /* labels complete, and of this project */
+	struct ownership own;	 /* zero where it is not drey's */
+	const json_t *labels;	 /* as on the object, never NULL */
+	const json_t *observed;	 /* canonical spec of what is there; NULL where not inspected */
+	const json_t *inspect;	 /* the engine's answer; NULL where not inspected */
+	const char *state;	 /* container: created, running, paused, restarting, exited, dead */
+	const char *image_id;	 /* container: the image it runs */
 };
 
 /* What a host really has. Filled once per pass, then read only. */
@@ -38,12 +38,12 @@ struct observed {
 };
 
 enum verdict {
-	VERDICT_KEEP,    /* in step */
+	VERDICT_KEEP, /* in step */
 	VERDICT_CREATE,
-	VERDICT_UPDATE,  /* live: no new object */
+	VERDICT_UPDATE,	 /* live: no new object */
 	VERDICT_REPLACE, /* a new object in place of the old one */
 	VERDICT_REMOVE,
-	VERDICT_REFUSE,  /* out of step, and drey will not: foreign object, data would be lost */
+	VERDICT_REFUSE,	  /* out of step, and drey will not: foreign object, data would be lost */
 	VERDICT_LEFTOVER, /* ours, no longer declared, prune is off: listed, no difference */
 };
 const char *verdict_name(enum verdict verdict); /* "create" */
@@ -52,23 +52,23 @@ const char *verdict_name(enum verdict verdict); /* "create" */
 struct action {
 	enum verdict verdict;
 	const struct kind *kind;
-	const char *name;             /* the resource's (or the leftover's) */
-	const struct resource *want;  /* NULL: remove, leftover */
-	const struct object *have;    /* NULL: create */
-	struct changes changes;       /* update, replace: which fields */
-	const char *reason;           /* one sentence: why refused, replaced, removed; or NULL */
-	const char *warning;          /* one sentence for the reader, or NULL */
-	bool known_after_pull;        /* the image is not there: its defaults are unknown */
-	bool disruptive;              /* a running service stops for it */
-	bool loses_data;              /* only with consent in the manifests */
-	bool backup_first;            /* back up before it */
-	const size_t *after;          /* indices of actions that must have succeeded before */
+	const char *name;	     /* the resource's (or the leftover's) */
+	const struct resource *want; /* NULL: remove, leftover */
+	const struct object *have;   /* NULL: create */
+	struct changes changes;	     /* update, replace: which fields */
+	const char *reason;	     /* one sentence: why refused, replaced, removed; or NULL */
+	const char *warning;	     /* one sentence for the reader, or NULL */
+	bool known_after_pull;	     /* the image is not there: its defaults are unknown */
+	bool disruptive;	     /* a running service stops for it */
+	bool loses_data;	     /* only with consent in the manifests */
+	bool backup_first;	     /* back up before it */
+	const size_t *after;	     /* indices of actions that must have succeeded before */
 	size_t after_count;
 };
 
 enum progress_kind {
-	PROGRESS_STEP,  /* text: "create", "start", "wait until healthy" */
-	PROGRESS_PULL,  /* text: image; item: layer; current/total bytes */
+	PROGRESS_STEP,	/* text: "create", "start", "wait until healthy" */
+	PROGRESS_PULL,	/* text: image; item: layer; current/total bytes */
 	PROGRESS_BYTES, /* text: what; current bytes, total 0 when unknown */
 };
 
@@ -102,12 +102,12 @@ struct pass {
 	const struct manifest_set *set;
 	const struct desired *desired;
 	const char *project;
-	const char *revision;   /* of the manifests, for the label */
+	const char *revision; /* of the manifests, for the label */
 	struct observed observed;
 	struct pass_hooks hooks;
 	const struct logger *log;
 	struct pass_request *queue; /* reads still to do, see pass_queue() */
-	int monitor_ms;         /* gate without a healthcheck; 5000 */
+	int monitor_ms;		    /* gate without a healthcheck; 5000 */
 };
 
 struct reconciler {

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finishing or undoing what an interrupted replacement left, from names, labels and states.
+ *
+ *   NAME.drey-new  NAME         the old one
+ *   there          -            is there             undo: put the old one back
+ *   there          the old one  is it                undo
+ *   there          -            is gone              the new one takes the name
+ *   -              replaces it  NAME.drey-old        started: gate, then finish or undo;
+ *                                                    never started: go on; ended: undo
+ *   -              -            NAME.drey-old        put the old one back
+ *
+ * The old one is found by the ID in the new one's label drey.replaces, so that a foreign one that
+ * was adopted is found as well. Anything else of such a name is nobody's business here.
+ */
+#include <string.h>
+
+#include "reconcilers/container_steps.h"
+
+struct recovery {
+	struct pass *pass;
+	const char *name;	      /* the engine's, without suffix */
+	const struct object *fresh;   /* NAME.drey-new */
+	const struct object *current; /* NAME */
+	const struct object *old;     /* what fresh or current replaces, else NAME.drey-old */
+	bool changed;
+};
+
+static const struct object *find_id(const struct pass *pass, const struct kind *kind,
+				    const char *id)
+{
+	for (size_t i = 0; id && i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+
+		if (object->kind == kind && strcmp(object->id, id) == 0)
+			return object;
+	}
+	return NULL;
+}
+
+static const struct object *find_named(const struct pass *pass, const struct kind *kind,
+				       const char *name, const char *suffix)
+{
+	return pass_find_engine_name(pass, kind, arena_printf(pass->arena, "%s%s", name, suffix));
+}
+
+/* The container's manifest, where it still has one that wants it. */
+static const struct resource *find_want(const struct pass *pass, const char *engine_name)
+{
+	for (size_t i = 0; i < pass->desired->count; i++) {
+		const struct resource *want = pass->desired->resources[i];
+
+		if (strcmp(want->kind->name, "Container") == 0 &&
+		    strcmp(container_engine_name(want), engine_name) == 0)
+			return want;
+	}
+	return NULL;
+}
+
+static bool is_wanted_live(const struct resource *want, const struct object *old,
+			   const char *policy)
+{
+	const char *state = want ? container_wanted_state(want) : "";
+
+	if (want)
+		return strcmp(state, "running") == 0 || strcmp(state, "paused") == 0;
+	/* Nobody says; one that the engine would have brought back after a reboot ran. */
+	return (old->state && strcmp(old->state, "running") == 0) ||
+	       (policy && (strcmp(policy, "always") == 0 || strcmp(policy, "unless-stopped") == 0));
+}
+
+static const char *observed_policy(const struct object *object)
+{
+	const json_t *host_config = json_object_get(object->inspect, "HostConfig");
+
+	return json_string_value(
+		json_object_get(json_object_get(host_config, "RestartPolicy"), "Name"));
+}
+
+/* A replacement as it would stand in the process that began it. */
+static void resume(struct recovery *recovery, struct action *action,
+		   struct replacement *ret_replacement)
+{
+	const struct object *fresh = recovery->fresh ? recovery->fresh : recovery->current;
+	const struct object *old = recovery->old;
+	const struct resource *want = find_want(recovery->pass, recovery->name);
+	const char *id = NULL, *policy = NULL;
+
+	if (fresh && fresh != old && fresh->own.replaces)
+		replacement_read_label(recovery->pass->arena, fresh->own.replaces, &id, &policy);
+	*action = (struct action){
+		.verdict = VERDICT_REPLACE,
+		.kind = (fresh ? fresh : old)->kind,
+		.name = want			   ? want->name
+			: fresh && fresh->own.name ? fresh->own.name
+						   : recovery->name,
+		.want = want,
+		.have = old,
+	};
+	*ret_replacement = (struct replacement){
+		.pass = recovery->pass,
+		.action = action,
+		.name = recovery->name,
+		.old_name = old && old != recovery->current &&
+					    !str_has_suffix(old->engine_name, CONTAINER_OLD)
+				    ? old->engine_name
+				    : recovery->name,
+		.old_id = old ? old->id : NULL,
+		.old_policy = policy,
+		.new_id = fresh && fresh != old ? fresh->id : NULL,
+		.start_old =
+			old && is_wanted_live(want, old, policy ? policy : observed_policy(old)),
+		.pause_old = want && strcmp(container_wanted_state(want), "paused") == 0,
+	};
+}
+
+static int undo(struct recovery *recovery, struct error *err)
+{
+	struct replacement replacement;
+	struct action action;
+
+	resume(recovery, &action, &replacement);
+	recovery->changed = true;
+	return replacement_undo(&replacement, err);
+}
+
+/* The new one has the name, the old one stands aside: the gate decides, as it would have. */
+static int judge(struct recovery *recovery, struct error *err)
+{
+	struct replacement replacement;
+	struct action action;
+	struct error failed = ERROR_INIT;
+	const char *state = recovery->current->state ? recovery->current->state : "";
+	int rc;
+
+	resume(recovery, &action, &replacement);
+	recovery->changed = true;
+	if (!action.want) {
+		/* Nobody wants either: the newer one is the one that was wanted last. */
+		return replacement_finish(&replacement, err);
+	}
+	if (strcmp(container_wanted_state(action.want), "stopped") == 0)
+		return replacement_finish(&replacement, err);
+	if (strcmp(state, "created") == 0)
+		rc = replacement_switch(&replacement, &failed);
+	else if (strcmp(state, "paused") == 0)
+		rc = 0;
+	else
+		rc = container_gate(recovery->pass, action.want, replacement.new_id, &failed);
+	if (rc == 0)
+		return replacement_finish(&replacement, err);
+	if (failed.code == ERROR_UNREACHABLE || failed.code == ERROR_CANCELLED) {
+		*err = failed;
+		return -1;
+	}
+	log_debug(recovery->pass->log, "replacement of %s is undone: %s", recovery->name,
+		  failed.text);
+	return replacement_undo(&replacement, err);
+}
+
+static int take_name(struct recovery *recovery, struct error *err)
+{
+	recovery->changed = true;
+	return call_rename(recovery->pass, recovery->fresh->id, recovery->name, err);
+}
+
+static int recover_one(struct recovery *recovery, struct error *err)
+{
+	const struct object *fresh = recovery->fresh, *current = recovery->current;
+
+	if (fresh) {
+		/* Somebody else's container took the name meanwhile: the new one can't. */
+		if (recovery->old || current)
+			return undo(recovery, err);
+		return take_name(recovery, err);
+	}
+	if (!current)
+		return undo(recovery, err);
+	return judge(recovery, err);
+}
+
+/* Fills in what belongs together; false when there is nothing to recover. */
+static bool gather(struct pass *pass, const struct object *object, struct recovery *ret_recovery)
+{
+	const struct kind *kind = object->kind;
+	const char *suffix = str_has_suffix(object->engine_name, CONTAINER_NEW)	  ? CONTAINER_NEW
+			     : str_has_suffix(object->engine_name, CONTAINER_OLD) ? CONTAINER_OLD
+										  : NULL;
+	const char *id = NULL, *policy = NULL;
+	const struct object *fresh, *current, *old;
+
+	if (!suffix || strlen(object->engine_name) == strlen(suffix))
+		return false;
+	const char *name = arena_strndup(pass->arena, object->engine_name,
+					 strlen(object->engine_name) - strlen(suffix));
+	fresh = find_named(pass, kind, name, CONTAINER_NEW);
+	current = find_named(pass, kind, name, "");
+	old = find_named(pass, kind, name, CONTAINER_OLD);
+	/* Only what drey labelled as a replacement is one. */
+	if (fresh && (!fresh->ours || !fresh->own.replaces))
+		fresh = NULL;
+	const struct object *newer = fresh ? fresh : current && current->ours ? current : NULL;
+	if (newer && newer->own.replaces)
+		replacement_read_label(pass->arena, newer->own.replaces, &id, &policy);
+	const struct object *replaced = find_id(pass, kind, id);
+	if (!fresh && !(current && replaced && replaced == old) && !(!current && old && old->ours))
+		return false;
+	*ret_recovery = (struct recovery){
+		.pass = pass,
+		.name = name,
+		.fresh = fresh,
+		.current = current,
+		.old = replaced			      ? replaced
+		       : !current && old && old->ours ? old
+						      : NULL,
+	};
+	return true;
+}
+
+int container_recover(struct pass *pass, bool *ret_changed, struct error *err)
+{
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+		struct recovery recovery;
+
+		if (strcmp(object->kind->name, "Container") != 0 ||
+		    !gather(pass, object, &recovery))
+			continue;
+		/* Both names of a pair lead here: once is enough. */
+		if (recovery.fresh && recovery.fresh != object)
+			continue;
+		int rc = recover_one(&recovery, err);
+
+		*ret_changed |= recovery.changed;
+		if (rc < 0)
+			return error_wrap(err, "recover %s", recovery.name);
+	}
+	return 0;
+}

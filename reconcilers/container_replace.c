@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One container takes another's place, and nothing is lost if it can't.
+ *
+ *   create NAME.drey-new -> stop the old -> (back up) -> NAME becomes NAME.drey-old ->
+ *   NAME.drey-new becomes NAME -> the old one's restart policy becomes "no" -> start -> gate ->
+ *   remove the old
+ *
+ * At each point names, labels and states alone tell how far it came (container_recover.c).
+ * That is also why undoing restores the restart policy before it removes the new container: the
+ * new one's label is the only place where the policy is written.
+ */
+#include <string.h>
+
+#include "reconcilers/container_steps.h"
+#include "reconcilers/pull.h"
+
+bool replacement_read_label(struct arena *arena, const char *label, const char **ret_id,
+			    const char **ret_policy)
+{
+	size_t len = strspn(label, "0123456789abcdef");
+
+	if (len == 0 || len > 64 || label[len] != ',')
+		return false;
+	*ret_id = arena_strndup(arena, label, len);
+	*ret_policy = label[len + 1] ? arena_strdup(arena, label + len + 1) : NULL;
+	return true;
+}
+
+static void step(const struct replacement *r, const char *text)
+{
+	container_step(r->pass, r->action, text);
+}
+
+static const char *old_place(const struct replacement *r)
+{
+	return arena_printf(r->pass->arena, "%s%s", r->name, CONTAINER_OLD);
+}
+
+/* --- those that share its namespaces --- */
+
+static bool shares(const struct object *object, const struct object *provider)
+{
+	static const char *const modes[] = { "NetworkMode", "IpcMode", "PidMode" };
+	const json_t *host_config = json_object_get(object->inspect, "HostConfig");
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		const char *mode = json_string_value(json_object_get(host_config, modes[i]));
+
+		if (!mode || !str_has_prefix(mode, "container:"))
+			continue;
+		mode += strlen("container:");
+		if (strcmp(mode, provider->id) == 0 || strcmp(mode, provider->engine_name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Those of ours that run. What is foreign is not touched: it loses the namespace it joined. */
+static void find_sharers(struct replacement *r, const struct object *provider)
+{
+	const struct observed *observed = &r->pass->observed;
+
+	r->sharers = arena_alloc(r->pass->arena, (observed->count + 1) * sizeof(*r->sharers));
+	for (size_t i = 0; i < observed->count; i++) {
+		const struct object *object = observed->objects[i];
+
+		if (object->ours && object->kind == provider->kind && object->inspect &&
+		    inspect_is_live(object->inspect) && shares(object, provider))
+			r->sharers[r->sharer_count++] = object;
+	}
+}
+
+static int stop_sharers(const struct replacement *r, struct error *err)
+{
+	for (size_t i = 0; i < r->sharer_count; i++) {
+		const struct object *sharer = r->sharers[i];
+
+		step(r, arena_printf(r->pass->arena, "stop %s, which shares its namespaces",
+				     sharer->engine_name));
+		if (call_stop(r->pass, sharer->id, err) < 0) {
+			if (err->code != ERROR_NOT_FOUND)
+				return error_wrap(err, "stop %s", sharer->engine_name);
+			error_clear(err);
+		}
+	}
+	return 0;
+}
+
+static int start_sharers(const struct replacement *r, struct error *err)
+{
+	for (size_t i = 0; i < r->sharer_count; i++) {
+		const struct object *sharer = r->sharers[i];
+
+		if (call_start(r->pass, sharer->id, err) < 0) {
+			if (err->code != ERROR_NOT_FOUND)
+				return error_wrap(err, "start %s", sharer->engine_name);
+			error_clear(err);
+		}
+	}
+	return 0;
+}
+
+/* --- forward --- */
+
+/* The old one may be gone by itself: an AutoRemove container is, once it is stopped. */
+static int move_old_away(struct replacement *r, struct error *err)
+{
+	json_t *inspect = NULL;
+
+	if (!r->old_id)
+		return 0;
+	if (call_inspect(r->pass, r->old_id, &inspect, err) < 0)
+		return -1;
+	if (!inspect || inspect_is(inspect, "removing")) {
+		json_decref(inspect);
+		r->old_id = NULL;
+		return 0;
+	}
+	json_decref(inspect);
+	step(r, "rename");
+	return call_rename(r->pass, r->old_id, old_place(r), err);
+}
+
+static int start_new(const struct replacement *r, struct error *err)
+{
+	const char *wanted = container_wanted_state(r->action->want);
+
+	if (strcmp(wanted, "stopped") == 0)
+		return 0;
+	step(r, "start");
+	if (call_start(r->pass, r->new_id, err) < 0)
+		return error_wrap(err, "start");
+	step(r, "wait until it has proved itself");
+	if (container_gate(r->pass, r->action->want, r->new_id, err) < 0)
+		return -1;
+	if (strcmp(wanted, "paused") == 0)
+		return call_set_paused(r->pass, r->new_id, true, err);
+	return 0;
+}
+
+int replacement_switch(struct replacement *r, struct error *err)
+{
+	if (move_old_away(r, err) < 0 || call_rename(r->pass, r->new_id, r->name, err) < 0)
+		return -1;
+	/* `always` and `on-failure` come back after a restart of the engine. */
+	if (r->old_id && call_set_policy(r->pass, r->old_id, "no", err) < 0)
+		return -1;
+	return start_new(r, err);
+}
+
+int replacement_finish(struct replacement *r, struct error *err)
+{
+	if (!r->old_id)
+		return 0;
+	step(r, "remove the old one");
+	if (call_delete(r->pass, r->old_id, err) < 0)
+		return error_wrap(err, "remove %s", old_place(r));
+	return 0;
+}
+
+/* --- back --- */
+
+static int remove_new(const struct replacement *r, struct error *err)
+{
+	if (!r->new_id)
+		return 0;
+	return call_delete(r->pass, r->new_id, err) < 0 ? error_wrap(err, "remove the new one") : 0;
+}
+
+/* Keeps the new one from coming back by itself while it is being removed. */
+static int disarm_new(const struct replacement *r, struct error *err)
+{
+	if (!r->new_id)
+		return 0;
+	if (call_set_policy(r->pass, r->new_id, "no", err) == 0 &&
+	    call_stop(r->pass, r->new_id, err) == 0)
+		return 0;
+	if (err->code != ERROR_NOT_FOUND)
+		return error_wrap(err, "stop the new one");
+	error_clear(err);
+	return 0;
+}
+
+static int restore_old(const struct replacement *r, struct error *err)
+{
+	if (call_rename(r->pass, r->old_id, r->old_name, err) < 0)
+		return -1;
+	if (!r->start_old)
+		return 0;
+	step(r, "start the old one");
+	if (call_start(r->pass, r->old_id, err) < 0)
+		return error_wrap(err, "start the old one");
+	return r->pause_old ? call_set_paused(r->pass, r->old_id, true, err) : 0;
+}
+
+int replacement_undo(struct replacement *r, struct error *err)
+{
+	step(r, "undo");
+	if (disarm_new(r, err) < 0)
+		return -1;
+	if (r->old_id && r->old_policy &&
+	    call_set_policy(r->pass, r->old_id, r->old_policy, err) < 0)
+		return -1;
+	if (remove_new(r, err) < 0)
+		return -1;
+	if (r->old_id && restore_old(r, err) < 0)
+		return -1;
+	return start_sharers(r, err);
+}
+
+/* --- the whole --- */
+
+static const char *policy_of(struct arena *arena, const json_t *inspect)
+{
+	const json_t *policy =
+		json_object_get(json_object_get(inspect, "HostConfig"), "RestartPolicy");
+	const char *name = json_string_value(json_object_get(policy, "Name"));
+	json_int_t retries = json_integer_value(json_object_get(policy, "MaximumRetryCount"));
+
+	if (!name || !*name)
+		return "no";
+	return retries > 0 ? arena_printf(arena, "%s:%lld", name, (long long)retries)
+			   : arena_strdup(arena, name);
+}
+
+static int look_at_old(struct replacement *r, struct error *err)
+{
+	json_t *inspect = NULL;
+
+	if (call_inspect_present(r->pass, r->old_id, &inspect, err) < 0)
+		return -1;
+	r->old_name = arena_strdup(r->pass->arena, inspect_name(inspect));
+	r->old_policy = policy_of(r->pass->arena, inspect);
+	r->start_old = inspect_is_live(inspect);
+	r->pause_old = inspect_is(inspect, "paused");
+	json_decref(inspect);
+	return 0;
+}
+
+static int stop_old(struct replacement *r, struct error *err)
+{
+	const struct action *action = r->action;
+
+	if (stop_sharers(r, err) < 0)
+		return -1;
+	step(r, "stop the old one");
+	if (call_stop(r->pass, r->old_id, err) < 0) {
+		if (err->code != ERROR_NOT_FOUND)
+			return error_wrap(err, "stop the old one");
+		error_clear(err);
+	}
+	if (!action->backup_first)
+		return 0;
+	/* Not earlier: a backup before the stop loses the last writes. */
+	step(r, "back up");
+	if (r->pass->hooks.backup(r->pass->hooks.ctx, r->pass, action->want, action->have, err) < 0)
+		return error_wrap(err, "back up before the replacement");
+	return 0;
+}
+
+/* The way back, with the reason for it kept as the first thing that is read. */
+static int fail(struct replacement *r, struct error *err)
+{
+	struct error undo = ERROR_INIT;
+
+	if (err->code == ERROR_UNREACHABLE)
+		return error_hint(err, "the next run finishes or undoes the replacement");
+	if (replacement_undo(r, &undo) == 0)
+		return error_hint(err, "the old container is back in place");
+	return error_hint(err, "undoing it failed as well (%s); the next run takes it up",
+			  undo.text);
+}
+
+/* What a run that created and then lost sight of it has left under the temporary name. */
+static int clear_place(struct pass *pass, const char *place, const char *name, struct error *err)
+{
+	json_t *inspect = NULL;
+	int ret = 0;
+
+	if (call_inspect(pass, place, &inspect, err) < 0)
+		return -1;
+	if (inspect && str_eq(inspect_label(inspect, LABEL_PROJECT), pass->project) &&
+	    str_eq(inspect_label(inspect, LABEL_NAME), name) &&
+	    inspect_label(inspect, LABEL_REPLACES) && !inspect_is_live(inspect))
+		ret = call_delete(pass, inspect_id(inspect), err);
+	else if (inspect)
+		ret = error_set(err, ERROR_CONFLICT,
+				"the name %s, which the replacement needs, is taken by container "
+				"%.12s",
+				place, inspect_id(inspect));
+	json_decref(inspect);
+	return ret;
+}
+
+static int prepare(struct replacement *r, struct error *err)
+{
+	const struct action *action = r->action;
+	const char *place = arena_printf(r->pass->arena, "%s%s", r->name, CONTAINER_NEW);
+
+	if (action->backup_first && !r->pass->hooks.backup)
+		return error_set(err, ERROR_REFUSED,
+				 "a backup comes first, and there is nowhere to put it");
+	if (pull_ensure(r->pass, action, err) < 0 ||
+	    container_wait_dependencies(r->pass, action, err) < 0 ||
+	    clear_place(r->pass, place, action->name, err) < 0 || look_at_old(r, err) < 0)
+		return -1;
+	find_sharers(r, action->have);
+	return container_create(r->pass, action, place, action->have, &r->new_id, err);
+}
+
+int container_replace(struct pass *pass, const struct action *action, struct error *err)
+{
+	struct replacement r = {
+		.pass = pass,
+		.action = action,
+		.name = container_engine_name(action->want),
+		.old_id = action->have->id,
+	};
+	struct error undo = ERROR_INIT;
+
+	if (prepare(&r, err) < 0) {
+		/* The old one has not been touched. */
+		if (r.new_id && remove_new(&r, &undo) < 0)
+			log_debug(pass->log, "%s", undo.text);
+		return -1;
+	}
+	/* The last point at which stopping costs nothing. */
+	if (call_check_cancelled(pass, err) < 0 || stop_old(&r, err) < 0 ||
+	    replacement_switch(&r, err) < 0)
+		return fail(&r, err);
+	return replacement_finish(&r, err);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The steps that changing a container takes, shared by creating, updating, replacing and
+ * recovering one. All may be done again: what is done already is success.
+ */
+#pragma once
+
+#include "reconcilers/container.h"
+#include "reconcilers/container_calls.h"
+
+/* Tells the caller of the pass, and its journal. */
+void container_step(struct pass *pass, const struct action *action, const char *text);
+
+/* --- container_wait.c --- */
+
+/*
+ * The gate a started container must pass. With a health check: healthy within start_period +
+ * retries x (interval + timeout). Without: up through `monitor` with RestartCount and StartedAt
+ * unchanged, since a crash loop reads "running" most of the time. One that shall complete passes
+ * with exit status 0 as well. The error has its last log lines.
+ */
+MUST_CHECK int container_gate(struct pass *pass, const struct resource *want, const char *id,
+			      struct error *err);
+/* Waits until a container that shall complete has exited with 0; one that takes long is left
+ * running, which is success. */
+MUST_CHECK int container_wait_completed(struct pass *pass, const struct resource *want,
+					const char *id, struct error *err);
+/* Waits for what depends_on names. */
+MUST_CHECK int container_wait_dependencies(struct pass *pass, const struct action *action,
+					   struct error *err);
+
+/* --- container_apply.c --- */
+
+/* Creates it under `name`, on all of its networks, not started. replaces: may be NULL. */
+MUST_CHECK int container_create(struct pass *pass, const struct action *action, const char *name,
+				const struct object *replaces, const char **ret_id,
+				struct error *err);
+/* Connects it to the networks it should be on and to no others. Endpoints that are as they
+ * should be stay. action: whose changes say which endpoints differ. */
+MUST_CHECK int container_sync_networks(struct pass *pass, const struct action *action,
+				       const char *id, struct error *err);
+/* Starts, stops, pauses, unpauses it as its manifest says. */
+MUST_CHECK int container_sync_state(struct pass *pass, const struct action *action, const char *id,
+				    struct error *err);
+
+/* --- container_replace.c --- */
+
+/* Two containers, one of which takes the other's place. Strings live in the pass's arena. */
+struct replacement {
+	struct pass *pass;
+	const struct action *action;
+	const char *name;	       /* that the new one shall have */
+	const char *old_name;	       /* that the old one gets back */
+	const char *old_id;	       /* NULL: there is none any more */
+	const char *old_policy;	       /* restart policy that it gets back; NULL: not known */
+	const char *new_id;	       /* NULL: there is none (yet, or any more) */
+	bool start_old, pause_old;     /* what it gets back to */
+	const struct object **sharers; /* of ours, stopped because they share its namespaces */
+	size_t sharer_count;
+};
+
+/* "<id>,<policy>" of the label drey.replaces. False when malformed. */
+bool replacement_read_label(struct arena *arena, const char *label, const char **ret_id,
+			    const char **ret_policy);
+/* From both created and the old one stopped to the gate: names, policy, start. */
+MUST_CHECK int replacement_switch(struct replacement *replacement, struct error *err);
+/* Past the gate: removes the old one. */
+MUST_CHECK int replacement_finish(struct replacement *replacement, struct error *err);
+/* Puts the old one back and removes the new one. May be called at any point, again too. */
+MUST_CHECK int replacement_undo(struct replacement *replacement, struct error *err);
+
+MUST_CHECK int container_replace(struct pass *pass, const struct action *action, struct error *err);
