@@ -13,7 +13,7 @@
 #include <zstd.h>
 
 enum {
-	LEVEL = 3, /* Zstandard's own default: faster than the engine's tar stream */
+	LEVEL = 3,   /* Zstandard's own default: faster than the engine's tar stream */
 	TAIL = 1024, /* tar ends with two blocks of zeros */
 };
 
@@ -46,8 +46,8 @@ int archive_create(const char *path, struct archive_writer **ret_writer, struct 
 
 	writer->path = xstrdup(path);
 	writer->partial = xasprintf("%s.partial", path);
-	writer->fd = open(writer->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-			  0600);
+	writer->fd =
+		open(writer->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (writer->fd < 0) {
 		error_errno(err, errno, "create %s", writer->partial);
 		writer_free(writer);

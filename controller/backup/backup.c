@@ -22,7 +22,7 @@ const struct resource *backup_of_volume(const struct manifest_set *set, const ch
 		const json_t *name;
 		size_t j;
 
-		json_array_foreach(resource_get(backup, "volumes"), j, name)
+		json_array_foreach (resource_get(backup, "volumes"), j, name)
 			if (str_eq(json_string_value(name), volume))
 				return backup;
 	}
@@ -61,7 +61,7 @@ static enum quiesce quiesce_of(const struct resource *backup)
 struct job {
 	struct pass *pass;
 	const struct resource *backup;
-	const char *volume;        /* the resource's name */
+	const char *volume;	   /* the resource's name */
 	const char *engine_volume; /* the engine's */
 	struct store_place place;
 	const char *id;
@@ -120,8 +120,9 @@ static int stream(struct job *job, struct error *err)
 		log_debug(job->pass->log, "%s", closing.text);
 	if (rc == 0 && !job->info.ended) {
 		unlink(path);
-		return error_set(err, ERROR_REMOTE,
-				 "the engine's tar stream stopped before its end; nothing was kept");
+		return error_set(
+			err, ERROR_REMOTE,
+			"the engine's tar stream stopped before its end; nothing was kept");
 	}
 	return rc;
 }
@@ -199,16 +200,18 @@ static json_t *record_of(const struct job *job)
 		"[s, s]",
 		"that the engine could read every file of the volume: it leaves out what it can't "
 		"read and does not tell",
-		"extended attributes and ACLs: the engine's stream carries security.capability only");
+		"extended attributes and ACLs: the engine's stream carries security.capability "
+		"only");
 
 	if (str_eq(how, "running") && job->users.count > 0)
 		json_array_append_new(not_verified,
 				      json_string("that the files fit together: they may have been "
 						  "written while they were copied"));
 	if (str_eq(how, "paused") && job->users.count > 0)
-		json_array_append_new(not_verified,
-				      json_string("what the users held in memory: they were paused, "
-						  "not stopped"));
+		json_array_append_new(
+			not_verified,
+			json_string("what the users held in memory: they were paused, "
+				    "not stopped"));
 	json_object_set_new(record, "verified", verified);
 	json_object_set_new(record, "not_verified", not_verified);
 	return record;
@@ -297,7 +300,7 @@ int backup_before_change(void *ctx, struct pass *pass, const struct resource *re
 
 	if (strcmp(resource->kind->name, "Volume") == 0)
 		return back_up_one(ctx, pass, resource->name, err);
-	json_array_foreach(json_object_get(object->inspect, "Mounts"), i, mount) {
+	json_array_foreach (json_object_get(object->inspect, "Mounts"), i, mount) {
 		const char *engine_volume = json_string_value(json_object_get(mount, "Name"));
 
 		if (!engine_volume ||
@@ -305,10 +308,11 @@ int backup_before_change(void *ctx, struct pass *pass, const struct resource *re
 			continue;
 		const char *volume = volume_name_of(pass, engine_volume);
 		if (!volume)
-			return error_set(err, ERROR_REFUSED,
-					 "backup_first is set, but volume %s has no Volume document "
-					 "and so no Backup; declare it, and a Backup that lists it",
-					 engine_volume);
+			return error_set(
+				err, ERROR_REFUSED,
+				"backup_first is set, but volume %s has no Volume document "
+				"and so no Backup; declare it, and a Backup that lists it",
+				engine_volume);
 		if (back_up_one(ctx, pass, volume, err) < 0)
 			return -1;
 	}

@@ -62,19 +62,18 @@ static int import_image(struct engine *engine, struct error *err)
 static json_t *create_body(const struct helper_options *options)
 {
 	json_t *labels = options->labels ? json_deep_copy(options->labels) : json_object();
-	json_t *mount = json_pack("{s:s, s:s, s:s, s:b}", "Type", "volume", "Source",
-				  options->volume, "Target", MOUNT_POINT, "ReadOnly",
-				  options->read_only);
+	json_t *mount =
+		json_pack("{s:s, s:s, s:s, s:b}", "Type", "volume", "Source", options->volume,
+			  "Target", MOUNT_POINT, "ReadOnly", options->read_only);
 	const json_t *volume = options->volume_create;
 
 	json_object_set_new(labels, LABEL_HELPER, json_string("1"));
 	if (volume)
-		json_object_set_new(
-			mount, "VolumeOptions",
-			json_pack("{s:b, s:O?, s:{s:O?, s:O?}}", "NoCopy", 1, "Labels",
-				  json_object_get(volume, "Labels"), "DriverConfig", "Name",
-				  json_object_get(volume, "Driver"), "Options",
-				  json_object_get(volume, "DriverOpts")));
+		json_object_set_new(mount, "VolumeOptions",
+				    json_pack("{s:b, s:O?, s:{s:O?, s:O?}}", "NoCopy", 1, "Labels",
+					      json_object_get(volume, "Labels"), "DriverConfig",
+					      "Name", json_object_get(volume, "Driver"), "Options",
+					      json_object_get(volume, "DriverOpts")));
 	return json_pack("{s:s, s:[s], s:b, s:o, s:{s:s, s:[o]}}", "Image",
 			 HELPER_IMAGE ":" HELPER_TAG, "Cmd", "never-started", "NetworkDisabled", 1,
 			 "Labels", labels, "HostConfig", "NetworkMode", "none", "Mounts", mount);
@@ -91,8 +90,9 @@ static int remove_stale(struct engine *engine, const char *name, struct error *e
 		return err->code == ERROR_NOT_FOUND ? 0 : -1;
 	const json_t *labels = json_object_get(json_object_get(reply, "Config"), "Labels");
 	const json_t *state = json_object_get(json_object_get(reply, "State"), "Status");
-	bool ours = json_object_get(labels, LABEL_HELPER) &&
-		    strcmp(json_string_value(state) ? json_string_value(state) : "", "created") == 0;
+	bool ours =
+		json_object_get(labels, LABEL_HELPER) &&
+		strcmp(json_string_value(state) ? json_string_value(state) : "", "created") == 0;
 	json_decref(reply);
 	if (!ours)
 		return error_set(err, ERROR_CONFLICT,
@@ -166,8 +166,8 @@ int helper_read(struct helper *helper,
 		struct error *err)
 {
 	/* The trailing "/." makes entries relative to the volume. */
-	CLEANUP(cleanup_free) char *path =
-		engine_path("/containers/%s/archive?path=%s", helper->id, MOUNT_POINT "/.");
+	CLEANUP(cleanup_free)
+	char *path = engine_path("/containers/%s/archive?path=%s", helper->id, MOUNT_POINT "/.");
 	struct engine_stream stream = {
 		.request = { .method = "GET", .path = path },
 		.sink = sink,
@@ -182,8 +182,9 @@ int helper_write(struct helper *helper,
 		 ssize_t (*source)(void *ctx, char *buf, size_t room, struct error *err), void *ctx,
 		 struct error *err)
 {
-	CLEANUP(cleanup_free) char *path = engine_path(
-		"/containers/%s/archive?path=%s&noOverwriteDirNonDir=1", helper->id, MOUNT_POINT);
+	CLEANUP(cleanup_free)
+	char *path = engine_path("/containers/%s/archive?path=%s&noOverwriteDirNonDir=1",
+				 helper->id, MOUNT_POINT);
 	struct engine_stream stream = {
 		.request = { .method = "PUT", .path = path },
 		.source = source,

@@ -31,8 +31,8 @@ static void add(struct listing *listing, char *line)
 {
 	if (listing->count == listing->room) {
 		listing->room = listing->room ? listing->room * 2 : 64;
-		listing->lines = xreallocarray(listing->lines, listing->room,
-					       sizeof(*listing->lines));
+		listing->lines =
+			xreallocarray(listing->lines, listing->room, sizeof(*listing->lines));
 	}
 	listing->lines[listing->count++] = line;
 }

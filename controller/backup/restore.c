@@ -27,8 +27,8 @@ struct restore {
 	const char *id;
 	struct arena *arena;
 	struct listing listing; /* of the backup */
-	const char *target;     /* engine's name of the new generation */
-	json_t *create;         /* body that makes it */
+	const char *target;	/* engine's name of the new generation */
+	json_t *create;		/* body that makes it */
 	char uid[33];
 };
 
@@ -116,7 +116,8 @@ static int remove_unfinished(struct restore *restore, struct error *err)
 {
 	json_t *filter = json_pack(
 		"{s:[s, o, o]}", "label", LABEL_HELPER,
-		json_string(arena_printf(restore->arena, LABEL_PROJECT "=%s", restore->pass->project)),
+		json_string(
+			arena_printf(restore->arena, LABEL_PROJECT "=%s", restore->pass->project)),
 		json_string(arena_printf(restore->arena, LABEL_NAME "=%s", restore->volume->name)));
 	CLEANUP(cleanup_free) char *text = json_dumps(filter, JSON_COMPACT);
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/json?all=1&filters=%s", text);
@@ -127,16 +128,16 @@ static int remove_unfinished(struct restore *restore, struct error *err)
 	if (engine_get(restore->pass->engine, path, &list, err) < 0)
 		return -1;
 	int rc = 0;
-	json_array_foreach(list, i, container) {
+	json_array_foreach (list, i, container) {
 		const char *id = json_string_value(json_object_get(container, "Id"));
-		const char *target = json_string_value(json_object_get(
-			json_object_get(container, "Labels"), LABEL_REPLACES));
+		const char *target = json_string_value(
+			json_object_get(json_object_get(container, "Labels"), LABEL_REPLACES));
 		struct error gone = ERROR_INIT;
 
 		if (!id || !target)
 			continue;
-		CLEANUP(cleanup_free) char *container_path =
-			engine_path("/containers/%s?force=1", id);
+		CLEANUP(cleanup_free)
+		char *container_path = engine_path("/containers/%s?force=1", id);
 		CLEANUP(cleanup_free) char *volume_path = engine_path("/volumes/%s", target);
 		/* The volume first: as long as the helper stands, it does not count. But the engine
 		 * keeps a volume that a container mounts, so the helper has to go, and the marker
@@ -179,8 +180,8 @@ static int choose_generation(struct restore *restore, int *ret_generation, struc
 	do {
 		generation++;
 		error_clear(err);
-		restore->target = volume_generation_name(restore->volume, generation,
-							 restore->pass->arena);
+		restore->target =
+			volume_generation_name(restore->volume, generation, restore->pass->arena);
 	} while (name_is_taken(restore, restore->target, err));
 	if (err->code != ERROR_NOT_FOUND)
 		return -1;
@@ -286,8 +287,7 @@ static int prepare(struct restore *restore, const json_t *record, struct error *
 				 restore->id);
 	if (listing_load(store_path(restore->arena, &restore->place, restore->id, ".files.jsonl"),
 			 &restore->listing, err) < 0 ||
-	    remove_unfinished(restore, err) < 0 ||
-	    choose_generation(restore, &generation, err) < 0)
+	    remove_unfinished(restore, err) < 0 || choose_generation(restore, &generation, err) < 0)
 		return -1;
 	return volume_create_body(restore->pass, restore->volume, generation, restore->uid,
 				  &restore->create, err);

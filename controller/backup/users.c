@@ -28,7 +28,7 @@ static bool mounts(const json_t *container, const char *volume, bool *ret_writes
 	const json_t *mount;
 	size_t i;
 
-	json_array_foreach(json_object_get(container, "Mounts"), i, mount) {
+	json_array_foreach (json_object_get(container, "Mounts"), i, mount) {
 		if (!str_eq(json_string_value(json_object_get(mount, "Type")), "volume") ||
 		    !str_eq(json_string_value(json_object_get(mount, "Name")), volume))
 			continue;
@@ -60,11 +60,11 @@ int users_find(struct pass *pass, const char *engine_volume, struct users *ret_u
 	if (engine_get(pass->engine, path, &list, err) < 0)
 		return error_wrap(err, "ask who uses volume %s", engine_volume);
 	users.items = xcalloc(json_array_size(list), sizeof(*users.items));
-	json_array_foreach(list, i, container) {
+	json_array_foreach (list, i, container) {
 		const json_t *labels = json_object_get(container, "Labels");
 		const char *id = json_string_value(json_object_get(container, "Id"));
-		const char *name = json_string_value(
-			json_array_get(json_object_get(container, "Names"), 0));
+		const char *name =
+			json_string_value(json_array_get(json_object_get(container, "Names"), 0));
 		struct ownership own;
 		bool writes = false;
 

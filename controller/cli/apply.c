@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* drey apply: shows the plan, asks, carries it out. */
+#include "controller/backup/backup.h"
 #include "controller/cli/option_rows.h"
 #include "controller/cli/output.h"
 #include "controller/cli/session.h"
@@ -57,35 +58,6 @@ static int confirm(struct session *session)
 	return EXIT_REFUSED;
 }
 
-static void on_result(void *ctx, const struct visit *visit, const struct result *result)
-{
-	struct session *session = ctx;
-	const struct action *action = result->action;
-
-	if (result->outcome == OUTCOME_KEPT || session->context->options.output == OUTPUT_JSON)
-		return;
-	if (result->outcome == OUTCOME_DONE)
-		printf("%s: %s/%s: %s\n", visit->host->name, action->kind->name, action->name,
-		       verdict_name(action->verdict));
-	else
-		fprintf(stderr, "drey: %s: %s/%s: %s: %s\n", visit->host->name,
-			action->kind->name, action->name, outcome_name(result->outcome),
-			result->err.text);
-}
-
-static int execution_exit(struct session *session)
-{
-	int code = session_exit(session);
-
-	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
-		const struct results *results = &fleet_visit(session->fleet, i)->results;
-
-		if (results->failed + results->refused + results->blocked > 0)
-			code = exit_worst(code, EXIT_PARTIAL);
-	}
-	return code;
-}
-
 static void add_results(struct session *session, json_t *document)
 {
 	json_t *rows = json_array();
@@ -95,13 +67,13 @@ static void add_results(struct session *session, json_t *document)
 
 		for (size_t j = 0; j < visit->results.count; j++) {
 			const struct result *result = &visit->results.items[j];
-			json_t *row = json_pack(
-				"{s:s, s:s, s:o, s:s, s:s, s:I}", "host", visit->host->name,
-				"kind", result->action->kind->name, "name",
-				json_string(result->action->name), "verdict",
-				verdict_name(result->action->verdict), "outcome",
-				outcome_name(result->outcome), "duration_ms",
-				(json_int_t)result->duration_ms);
+			json_t *row =
+				json_pack("{s:s, s:s, s:o, s:s, s:s, s:I}", "host",
+					  visit->host->name, "kind", result->action->kind->name,
+					  "name", json_string(result->action->name), "verdict",
+					  verdict_name(result->action->verdict), "outcome",
+					  outcome_name(result->outcome), "duration_ms",
+					  (json_int_t)result->duration_ms);
 
 			if (result->err.code != ERROR_NONE)
 				json_object_set_new(row, "error",
@@ -114,17 +86,9 @@ static void add_results(struct session *session, json_t *document)
 	json_object_set_new(document, "results", rows);
 }
 
-static int execute(struct session *session)
-{
-	struct fleet_callbacks callbacks = { .ctx = session, .result = on_result };
-
-	fleet_execute(session->fleet, &callbacks);
-	return execution_exit(session);
-}
-
 static int run_apply(struct context *context)
 {
-	struct fleet_options preset = { .write = true };
+	struct fleet_options preset = { .write = true, .backup = backup_before_change };
 	struct session session;
 	bool json = context->options.output == OUTPUT_JSON;
 
@@ -141,7 +105,7 @@ static int run_apply(struct context *context)
 		session_done(&session);
 		return exit_worst(code, consent);
 	}
-	code = exit_worst(code, execute(&session));
+	code = exit_worst(code, session_execute(&session));
 	if (json) {
 		json_t *document = output_document(context);
 
@@ -155,8 +119,9 @@ static int run_apply(struct context *context)
 }
 
 static const struct option_row *const apply_options[] = {
-	&opt_file,   &opt_host,	  &opt_host_selector, &opt_selector, &opt_target,   &opt_prune,
-	&opt_max_removals, &opt_local, &opt_yes, &opt_all, &opt_parallel, &opt_state, &opt_output, NULL,
+	&opt_file,     &opt_host,	  &opt_host_selector, &opt_selector, &opt_target,
+	&opt_prune,    &opt_max_removals, &opt_local,	      &opt_yes,	     &opt_all,
+	&opt_parallel, &opt_state,	  &opt_output,	      NULL,
 };
 
 const struct command command_apply = {

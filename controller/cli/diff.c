@@ -36,8 +36,8 @@ static int run_diff(struct context *context)
 }
 
 static const struct option_row *const diff_options[] = {
-	&opt_file,   &opt_host,	  &opt_host_selector, &opt_selector, &opt_target, &opt_prune,
-	&opt_max_removals, &opt_local, &opt_all, &opt_parallel, &opt_output, NULL,
+	&opt_file,	   &opt_host,  &opt_host_selector, &opt_selector, &opt_target, &opt_prune,
+	&opt_max_removals, &opt_local, &opt_all,	   &opt_parallel, &opt_output, NULL,
 };
 
 const struct command command_diff = {

@@ -6,6 +6,7 @@
 #include "controller/plan/render.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char local_note[] = "The manifests name no host: this is the engine of this machine, "
 				 "unix:///var/run/docker.sock.";
@@ -56,12 +57,13 @@ int session_start(struct session *session, struct context *context,
 	    load_hosts(context, session->set, &hosts, &options.host_count, &err) < 0)
 		code = command_fail(context, EXIT_USAGE, &err);
 	if (code == EXIT_IN_STEP) {
-		session->revision = set_digest(session->set);
+		revision_read(load_dir(context), set_digest(session->set), &session->revision);
+		session->progress = progress_new(context);
 		options.hosts = hosts;
 		options.log = &context->log;
 		options.parallel = context->options.parallel;
 		options.plan = plan_options_of(context);
-		options.revision = session->revision;
+		options.revision = session->revision.id;
 		if (fleet_new(session->set, &options, &session->fleet, &err) < 0)
 			code = command_fail(context, EXIT_PARTIAL, &err);
 	}
@@ -72,16 +74,33 @@ int session_start(struct session *session, struct context *context,
 
 void session_done(struct session *session)
 {
+	progress_free(session->progress);
 	fleet_free(session->fleet);
 	set_unref(session->set);
+	revision_done(&session->revision);
 	*session = (struct session){ 0 };
+}
+
+static void on_progress(void *ctx, const struct progress *progress)
+{
+	progress_update(((struct session *)ctx)->progress, progress);
+}
+
+static void on_planned(void *ctx, const struct visit *visit)
+{
+	progress_host_done(((struct session *)ctx)->progress, visit->host->name);
 }
 
 void session_plan(struct session *session)
 {
-	struct fleet_callbacks callbacks = { 0 };
+	struct fleet_callbacks callbacks = {
+		.ctx = session,
+		.progress = on_progress,
+		.planned = on_planned,
+	};
 
 	fleet_plan(session->fleet, &callbacks);
+	progress_clear(session->progress);
 	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
 		const struct visit *visit = fleet_visit(session->fleet, i);
 
@@ -92,7 +111,7 @@ void session_plan(struct session *session)
 	}
 }
 
-static void print_failures(const struct session *session)
+void session_print_failures(const struct session *session)
 {
 	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
 		const struct visit *visit = fleet_visit(session->fleet, i);
@@ -118,16 +137,15 @@ void session_print_plans(const struct session *session)
 	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
 		const struct visit *visit = fleet_visit(session->fleet, i);
 
-		if (visit->planned &&
-		    (options.all || plan_has_differences(&visit->plan) ||
-		     visit->plan.warning_count > 0 || visit->plan.count > 0))
+		if (visit->planned && (options.all || plan_has_differences(&visit->plan) ||
+				       visit->plan.warning_count > 0 || visit->plan.count > 0))
 			render_plan(&visit->plan, &options, &out);
 	}
 	render_summary(&session->summary, fleet_count(session->fleet), &out);
 	fputs(out.data, stdout);
 	fflush(stdout);
 	str_done(&out);
-	print_failures(session);
+	session_print_failures(session);
 }
 
 static json_t *summary_json(const struct session *session)
@@ -160,7 +178,7 @@ void session_add_json(const struct session *session, json_t *document)
 		json_array_append_new(hosts, host);
 	}
 	json_object_set_new(document, "project", json_string(set_project(session->set)));
-	json_object_set_new(document, "revision", json_string(session->revision));
+	json_object_set_new(document, "revision", json_string(session->revision.id));
 	json_object_set_new(document, "local", json_boolean(set_is_local(session->set)));
 	json_object_set_new(document, "hosts", hosts);
 	json_object_set_new(document, "summary", summary_json(session));
@@ -189,4 +207,67 @@ int session_exit(const struct session *session)
 	if (fleet_is_cancelled(session->fleet))
 		return EXIT_INTERRUPTED;
 	return session->failed ? planning_exit(session) : EXIT_IN_STEP;
+}
+
+static void on_result(void *ctx, const struct visit *visit, const struct result *result)
+{
+	progress_result(((struct session *)ctx)->progress, visit->host->name, result);
+}
+
+static void on_executed(void *ctx, const struct visit *visit)
+{
+	progress_host_done(((struct session *)ctx)->progress, visit->host->name);
+}
+
+int session_execute(struct session *session)
+{
+	struct fleet_callbacks callbacks = {
+		.ctx = session,
+		.progress = on_progress,
+		.result = on_result,
+		.executed = on_executed,
+	};
+
+	fleet_execute(session->fleet, &callbacks);
+	progress_clear(session->progress);
+	int code = session_exit(session);
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		const struct results *results = &fleet_visit(session->fleet, i)->results;
+
+		if (results->failed + results->refused + results->blocked > 0)
+			code = exit_worst(code, EXIT_PARTIAL);
+	}
+	return code;
+}
+
+static bool mounts_volume(const struct resource *container, const char *volume)
+{
+	const json_t *mount;
+	size_t i;
+
+	json_array_foreach (resource_get(container, "volumes"), i, mount)
+		if (str_eq(json_string_value(json_object_get(mount, "type")), "volume") &&
+		    str_eq(json_string_value(json_object_get(mount, "source")), volume))
+			return true;
+	return false;
+}
+
+int session_apply_users(struct session *session, const char *volume)
+{
+	session_plan(session);
+	session_print_failures(session);
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		struct visit *visit = fleet_visit(session->fleet, i);
+
+		/* What else is out of step on the host is not this command's to change. */
+		for (size_t j = 0; j < visit->plan.count; j++) {
+			struct action *action = &visit->plan.actions[j];
+			bool user = action->want && strcmp(action->kind->name, "Container") == 0 &&
+				    mounts_volume(action->want, volume);
+
+			if (!user && action->verdict != VERDICT_LEFTOVER)
+				action->verdict = VERDICT_KEEP;
+		}
+	}
+	return session_execute(session);
 }

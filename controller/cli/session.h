@@ -3,16 +3,18 @@
 #pragma once
 
 #include "controller/cli/command.h"
+#include "controller/cli/progress.h"
+#include "controller/cli/revision.h"
 #include "controller/fleet/fleet.h"
 
 struct session {
 	struct context *context;
 	struct manifest_set *set;
 	struct fleet *fleet;
-	const char *revision; /* in the context's arena */
-	const char *subject;  /* of the commit, or NULL */
+	struct revision revision;
+	struct progress_view *progress;
 	struct plan_summary summary; /* after session_plan() */
-	size_t failed;               /* hosts that could not be planned */
+	size_t failed;		     /* hosts that could not be planned */
 };
 
 /* Loads, picks hosts, says so when the engine of this machine is meant (and refuses that where
@@ -24,6 +26,14 @@ void session_done(struct session *session);
 
 /* Plans all hosts. */
 void session_plan(struct session *session);
+/* On stderr: why hosts could not be planned. */
+void session_print_failures(const struct session *session);
+/* Carries the plans out, telling of results and recording them; returns the exit code. */
+int session_execute(struct session *session);
+/* Plans and executes what must be done to the containers that mount a Volume. */
+int session_apply_users(struct session *session, const char *volume);
+/* Records of backups that were made go to drey's state; failing to is a warning. */
+void session_record_backups(struct session *session, const json_t *records);
 /* Prints what the plans say, and on stderr why hosts could not be planned. */
 void session_print_plans(const struct session *session);
 /* The same as the members "project", "revision", "hosts" and "summary" of a JSON document. */

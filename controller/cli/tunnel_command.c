@@ -71,8 +71,7 @@ static int open_and_run(struct context *context, const struct resource *host)
 	    connection_init(&connection, tunnel, host, &context->log, &err) < 0)
 		code = command_fail(context, EXIT_PARTIAL, &err);
 	else if (!connection.tunnel_host)
-		code = run_child(context,
-				 resource_string(host, "address") + strlen("unix://"),
+		code = run_child(context, resource_string(host, "address") + strlen("unix://"),
 				 context->options.args + 1);
 	else if (tunnel_host_connect(connection.tunnel_host, &err) < 0)
 		code = command_fail(context, EXIT_PARTIAL, &err);

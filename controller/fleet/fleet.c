@@ -53,8 +53,8 @@ struct fleet {
 
 	pthread_mutex_t lock;
 	struct message *first, **last; /* under lock */
-	size_t waiting;                /* under lock */
-	size_t running;                /* workers; under lock */
+	size_t waiting;		       /* under lock */
+	size_t running;		       /* workers; under lock */
 	int wake_fd, signal_fd;
 	atomic_size_t next;
 	atomic_bool cancelled;
@@ -90,8 +90,7 @@ static int connect_members(struct fleet *fleet, struct error *err)
 			return -1;
 		/* A host that can't be set up fails alone. */
 		member->initialized = connection_init(&member->connection, fleet->tunnel, host,
-						      fleet->options.log,
-						      &member->init_err) == 0;
+						      fleet->options.log, &member->init_err) == 0;
 	}
 	return 0;
 }
@@ -112,8 +111,8 @@ int fleet_new(struct manifest_set *set, const struct fleet_options *options,
 	fleet->count = options->host_count;
 	fleet->members = xcalloc(fleet->count, sizeof(*fleet->members));
 	for (size_t i = 0; i < fleet->count; i++)
-		fleet->members[i] = (struct member){ .fleet = fleet,
-						     .visit.host = options->hosts[i] };
+		fleet->members[i] =
+			(struct member){ .fleet = fleet, .visit.host = options->hosts[i] };
 	if (open_fds(fleet, err) < 0 || connect_members(fleet, err) < 0) {
 		fleet_free(fleet);
 		return -1;
@@ -193,8 +192,8 @@ static void wake(struct fleet *fleet)
 static void post(struct fleet *fleet, struct message *message)
 {
 	pthread_mutex_lock(&fleet->lock);
-	bool droppable = message->kind == MESSAGE_PROGRESS &&
-			 message->progress.kind != PROGRESS_STEP;
+	bool droppable =
+		message->kind == MESSAGE_PROGRESS && message->progress.kind != PROGRESS_STEP;
 	if (droppable && fleet->waiting >= MESSAGES_MAX) {
 		pthread_mutex_unlock(&fleet->lock);
 		message_free(message);

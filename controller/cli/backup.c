@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* drey backup run|list|restore. */
+#include "controller/backup/backup.h"
+#include "controller/base/mem.h"
+#include "controller/cli/load.h"
+#include "controller/cli/option_rows.h"
+#include "controller/cli/output.h"
+#include "controller/cli/session.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What an argument names: a Backup with all its volumes, or one Volume. */
+struct selection {
+	const struct resource *backup;
+	const char *volume; /* NULL: all of the Backup */
+};
+
+static int select_backup(const struct manifest_set *set, const char *argument,
+			 struct selection *ret_selection, struct error *err)
+{
+	const char *name = strchr(argument, '/');
+	const char *slash = name;
+
+	name = name ? name + 1 : argument;
+	bool volume_only = slash && strncmp(argument, "Volume/", 7) == 0;
+	const struct resource *backup = volume_only ? NULL : set_find(set, "Backup", name);
+	if (backup) {
+		*ret_selection = (struct selection){ .backup = backup };
+		return 0;
+	}
+	backup = backup_of_volume(set, name);
+	if (!backup)
+		return error_set(err, ERROR_INVALID,
+				 "'%s' is neither a Backup nor a volume that a Backup lists",
+				 argument);
+	*ret_selection = (struct selection){ .backup = backup, .volume = name };
+	return 0;
+}
+
+static json_t *volumes_of(const struct selection *selection)
+{
+	if (selection->volume)
+		return json_pack("[s]", selection->volume);
+	return json_copy((json_t *)resource_get(selection->backup, "volumes"));
+}
+
+static void print_record(const json_t *record)
+{
+	const char *id = "", *volume = "", *host = "";
+	json_int_t files = 0, bytes = 0, stored = 0;
+
+	json_unpack((json_t *)record, "{s:s, s:s, s:s, s:I, s:I, s:I}", "id", &id, "volume",
+		    &volume, "host", &host, "files", &files, "file_bytes", &bytes, "stored_bytes",
+		    &stored);
+	printf("%s  Volume/%s@%s  %lld files, %lld bytes, %lld stored\n", id, volume, host,
+	       (long long)files, (long long)bytes, (long long)stored);
+}
+
+static int report(const struct context *context, json_t *rows, const char *member, int code)
+{
+	if (context->options.output == OUTPUT_JSON) {
+		json_t *document = output_document(context);
+
+		json_object_set(document, member, rows);
+		json_object_set_new(document, "exit", json_integer(code));
+		output_json(document);
+	}
+	json_decref(rows);
+	return code;
+}
+
+/* --- run --- */
+
+static int run_on_host(struct session *session, struct visit *visit,
+		       const struct selection *selection, json_t *records)
+{
+	json_t *volumes = volumes_of(selection);
+	const json_t *name;
+	size_t i;
+	int code = EXIT_IN_STEP;
+
+	json_array_foreach (volumes, i, name) {
+		const char *volume = json_string_value(name);
+		struct error err = ERROR_INIT;
+		json_t *record = NULL;
+
+		if (!desired_find(visit->pass.desired, "Volume", volume))
+			continue;
+		if (backup_volume(&visit->pass, selection->backup, volume, &record, &err) < 0) {
+			fprintf(stderr, "drey: %s: %s\n", visit->host->name, err.text);
+			code = EXIT_PARTIAL;
+			continue;
+		}
+		if (session->context->options.output == OUTPUT_HUMAN)
+			print_record(record);
+		json_array_append_new(records, record);
+	}
+	json_decref(volumes);
+	return code;
+}
+
+static int run_run(struct context *context)
+{
+	struct fleet_options preset = { 0 };
+	struct selection selection;
+	struct session session;
+	struct error err = ERROR_INIT;
+
+	int code = session_start(&session, context, &preset);
+	if (code != EXIT_IN_STEP)
+		return code;
+	if (select_backup(session.set, context->options.args[0], &selection, &err) < 0) {
+		session_done(&session);
+		return command_fail(context, EXIT_USAGE, &err);
+	}
+	session_plan(&session);
+	session_print_failures(&session);
+	code = session_exit(&session);
+	json_t *records = json_array();
+	for (size_t i = 0; i < fleet_count(session.fleet); i++) {
+		struct visit *visit = fleet_visit(session.fleet, i);
+
+		if (visit->planned)
+			code = exit_worst(code, run_on_host(&session, visit, &selection, records));
+	}
+	if (code == EXIT_IN_STEP && json_array_size(records) == 0) {
+		error_set(&err, ERROR_INVALID, "no host that was asked has such a volume");
+		code = command_fail(context, EXIT_USAGE, &err);
+	}
+	session_record_backups(&session, records);
+	session_done(&session);
+	return report(context, records, "backups", code);
+}
+
+/* --- list --- */
+
+static void add_rows(const struct manifest_set *set, const struct resource *backup,
+		     const char *host, const char *volume, json_t *rows, size_t *damaged)
+{
+	size_t bad;
+	json_t *records = backup_records(set, backup, host, volume, &bad);
+
+	json_array_extend(rows, records);
+	json_decref(records);
+	*damaged += bad;
+}
+
+static json_t *list_records(const struct manifest_set *set, const struct selection *selection,
+			    const struct resource *const *hosts, size_t host_count,
+			    size_t *ret_damaged)
+{
+	json_t *rows = json_array();
+	json_t *volumes = volumes_of(selection);
+	const json_t *volume;
+	size_t i;
+
+	json_array_foreach (volumes, i, volume)
+		for (size_t j = 0; j < host_count; j++)
+			add_rows(set, selection->backup, hosts[j]->name, json_string_value(volume),
+				 rows, ret_damaged);
+	json_decref(volumes);
+	return rows;
+}
+
+static int list_all(struct context *context, const struct manifest_set *set, json_t *rows,
+		    size_t *damaged, struct error *err)
+{
+	const struct resource **hosts;
+	size_t host_count;
+
+	if (load_hosts(context, set, &hosts, &host_count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < set_count(set, "Backup"); i++) {
+		struct selection selection = { .backup = set_at(set, "Backup", i) };
+		bool named = context->options.arg_count > 0;
+
+		if (named && select_backup(set, context->options.args[0], &selection, err) < 0)
+			return -1;
+		json_t *found = list_records(set, &selection, hosts, host_count, damaged);
+		json_array_extend(rows, found);
+		json_decref(found);
+		if (named)
+			break;
+	}
+	return 0;
+}
+
+static int run_list(struct context *context)
+{
+	struct manifest_set *set;
+	struct error err = ERROR_INIT;
+	size_t damaged = 0, i;
+	const json_t *row;
+
+	int code = load_manifests(context, &set);
+	if (code != EXIT_IN_STEP)
+		return code;
+	json_t *rows = json_array();
+	if (list_all(context, set, rows, &damaged, &err) < 0) {
+		set_unref(set);
+		json_decref(rows);
+		return command_fail(context, EXIT_USAGE, &err);
+	}
+	set_unref(set);
+	if (context->options.output == OUTPUT_HUMAN)
+		json_array_foreach (rows, i, row)
+			print_record(row);
+	if (damaged)
+		fprintf(stderr, "drey: warning: %zu record%s can't be read and %s left out\n",
+			damaged, damaged == 1 ? "" : "s", damaged == 1 ? "is" : "are");
+	return report(context, rows, "backups", EXIT_IN_STEP);
+}
+
+/* --- restore --- */
+
+static json_t *pick_record(const struct session *session, const struct selection *selection,
+			   const struct visit *visit, struct error *err)
+{
+	const char *from = session->context->options.from;
+	size_t damaged, i;
+	json_t *records = backup_records(session->set, selection->backup, visit->host->name,
+					 selection->volume, &damaged);
+	json_t *record, *found = NULL;
+
+	json_array_foreach (records, i, record) {
+		const char *id = json_string_value(json_object_get(record, "id"));
+
+		if (from && strcmp(from, id) != 0)
+			continue;
+		found = json_incref(record);
+		break;
+	}
+	json_decref(records);
+	if (!found && from)
+		error_set(err, ERROR_NOT_FOUND,
+			  "Volume/%s@%s has no backup %s; see `drey backup list`",
+			  selection->volume, visit->host->name, from);
+	else if (!found)
+		error_set(err, ERROR_NOT_FOUND, "Volume/%s@%s has no backup", selection->volume,
+			  visit->host->name);
+	return found;
+}
+
+static bool agree(const struct session *session, const json_t *record)
+{
+	const struct context *context = session->context;
+	char answer[16];
+
+	if (context->options.yes)
+		return true;
+	if (!context->terminal_in || !context->terminal_out)
+		return false;
+	printf("Restore %s into a new generation of Volume/%s@%s and move its users over? [y/N] ",
+	       json_string_value(json_object_get(record, "id")),
+	       json_string_value(json_object_get(record, "volume")),
+	       json_string_value(json_object_get(record, "host")));
+	fflush(stdout);
+	return fgets(answer, sizeof(answer), stdin) && answer[0] == 'y';
+}
+
+/* The one host that is meant: the only one that has the volume, or the one --host names. */
+static struct visit *visit_of(struct session *session, const char *volume, struct error *err)
+{
+	struct visit *found = NULL;
+
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		struct visit *visit = fleet_visit(session->fleet, i);
+		const struct desired *desired = set_desired(session->set, visit->host->name);
+
+		if (!desired || !desired_find(desired, "Volume", volume))
+			continue;
+		if (found) {
+			error_set(err, ERROR_INVALID,
+				  "Volume/%s is on several hosts; say which with --host", volume);
+			return NULL;
+		}
+		found = visit;
+	}
+	if (!found)
+		error_set(err, ERROR_INVALID, "no host that was asked has Volume/%s", volume);
+	return found;
+}
+
+/* The users are moved by an ordinary apply of that host: the new generation is what the name now
+ * means, and whoever mounts the old one is out of step. */
+static int move_users(struct context *context, const struct selection *selection)
+{
+	struct fleet_options preset = { .write = true, .backup = backup_before_change };
+	struct session session;
+	int code = session_start(&session, context, &preset);
+
+	if (code != EXIT_IN_STEP)
+		return code;
+	code = session_apply_users(&session, selection->volume);
+	session_done(&session);
+	return code;
+}
+
+static int restore_one(struct session *session, const struct selection *selection, json_t *rows,
+		       struct error *err)
+{
+	struct visit *visit = visit_of(session, selection->volume, err);
+	const char *generation;
+
+	if (!visit)
+		return EXIT_USAGE;
+	if (!visit->planned) {
+		*err = visit->err;
+		return EXIT_PARTIAL;
+	}
+	json_t *record = pick_record(session, selection, visit, err);
+	if (!record)
+		return EXIT_USAGE;
+	int code = EXIT_IN_STEP;
+	if (!agree(session, record)) {
+		error_set(err, ERROR_REFUSED,
+			  "nothing was changed; say --yes to go on without "
+			  "asking");
+		code = EXIT_REFUSED;
+	} else if (backup_restore(&visit->pass, selection->backup,
+				  desired_find(visit->pass.desired, "Volume", selection->volume),
+				  record, &generation, err) < 0) {
+		code = EXIT_PARTIAL;
+	} else {
+		json_array_append_new(rows, json_pack("{s:O, s:s, s:s, s:s}", "id",
+						      json_object_get(record, "id"), "volume",
+						      selection->volume, "host", visit->host->name,
+						      "engine_volume", generation));
+		if (session->context->options.output == OUTPUT_HUMAN)
+			printf("%s: Volume/%s: restored into %s, every file compared\n",
+			       visit->host->name, selection->volume, generation);
+	}
+	json_decref(record);
+	return code;
+}
+
+static int run_restore(struct context *context)
+{
+	struct fleet_options preset = { 0 };
+	struct selection selection;
+	struct session session;
+	struct error err = ERROR_INIT;
+
+	int code = session_start(&session, context, &preset);
+	if (code != EXIT_IN_STEP)
+		return code;
+	json_t *rows = json_array();
+	if (select_backup(session.set, context->options.args[0], &selection, &err) == 0 &&
+	    !selection.volume)
+		error_set(&err, ERROR_INVALID,
+			  "Backup/%s has several volumes; name the one to "
+			  "restore",
+			  selection.backup->name);
+	if (err.code != ERROR_NONE) {
+		code = EXIT_USAGE;
+	} else {
+		session_plan(&session);
+		code = restore_one(&session, &selection, rows, &err);
+	}
+	if (code != EXIT_IN_STEP)
+		command_fail(context, code, &err);
+	/* The strings of the selection live in the set: keep it until the users are moved. */
+	struct manifest_set *set = set_ref(session.set);
+	session_done(&session);
+	if (code == EXIT_IN_STEP)
+		code = move_users(context, &selection);
+	set_unref(set);
+	if (code != EXIT_IN_STEP && context->options.output == OUTPUT_JSON) {
+		json_decref(rows);
+		return code;
+	}
+	return report(context, rows, "restored", code);
+}
+
+static const struct option_row opt_from = {
+	.name = "from",
+	.type = OPTION_STRING,
+	.offset = offsetof(struct options, from),
+	.value = "ID",
+	.doc = "Which backup to restore; the newest if not given.",
+};
+
+static const struct option_row *const run_options[] = {
+	&opt_file,     &opt_host,  &opt_host_selector, &opt_local,
+	&opt_parallel, &opt_state, &opt_output,	       NULL,
+};
+static const struct option_row *const list_options[] = {
+	&opt_file, &opt_host, &opt_host_selector, &opt_output, NULL,
+};
+static const struct option_row *const restore_options[] = {
+	&opt_file, &opt_host, &opt_local, &opt_from, &opt_yes, &opt_state, &opt_output, NULL,
+};
+
+static const struct command backup_run = {
+	.name = "backup run",
+	.group = GROUP_FLEET,
+	.usage = "[OPTION]... BACKUP|VOLUME",
+	.summary = "Back volumes up now",
+	.description = "Backs up all volumes of a Backup document, or one volume that a Backup "
+		       "lists, on every host that has it. Its users are stopped, paused or left "
+		       "running meanwhile, as the document says. The archive is read back and "
+		       "every file in it gets its SHA-256 into a list beside it.",
+	.options = run_options,
+	.example = "drey backup run nightly\ndrey backup run Volume/data --host edge-1",
+	.min_args = 1,
+	.max_args = 1,
+	.complete = "resource",
+	.run = run_run,
+};
+
+static const struct command backup_list = {
+	.name = "backup list",
+	.group = GROUP_FLEET,
+	.usage = "[OPTION]... [BACKUP|VOLUME]",
+	.summary = "List the backups there are, newest first",
+	.description = "Reads the directories that Backup documents name; contacts no host.",
+	.options = list_options,
+	.example = "drey backup list data",
+	.max_args = 1,
+	.complete = "resource",
+	.run = run_list,
+};
+
+static const struct command backup_restore_command = {
+	.name = "backup restore",
+	.group = GROUP_FLEET,
+	.usage = "[OPTION]... VOLUME",
+	.summary = "Restore a volume into a new generation and move its users over",
+	.description =
+		"Fills a new volume (NAME.2, NAME.3 ...) from a backup, compares every file with "
+		"the backup's list, and then replaces the containers that use the volume, so "
+		"that they mount the new one. The old volume stays on the host, untouched, until "
+		"you remove it.",
+	.options = restore_options,
+	.example = "drey backup restore data --host edge-1 --from 20260131T235959Z-1a2b3c4d",
+	.min_args = 1,
+	.max_args = 1,
+	.complete = "resource",
+	.run = run_restore,
+};
+
+static const struct command *const backup_commands[] = { &backup_run, &backup_list,
+							 &backup_restore_command, NULL };
+
+const struct command command_backup = {
+	.name = "backup",
+	.group = GROUP_FLEET,
+	.usage = "run|list|restore [OPTION]...",
+	.summary = "Back volumes up and restore them",
+	.description = "Copies volumes through the Engine API to a directory on the machine that "
+		       "runs drey, and back. Nothing needs to be installed on the hosts.",
+	.sub = backup_commands,
+};
