@@ -92,6 +92,7 @@ void decode_fault(struct decode *decode, const struct node *at, const char *fmt,
 	struct str text;
 	va_list ap;
 
+	decode->faults++;
 	str_init(&text, 0);
 	print_path(decode, decode->at, &text);
 	if (text.len)

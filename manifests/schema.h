@@ -89,6 +89,7 @@ struct decode {
 	json_t *secrets;
 	const char *prefix; /* put before paths in messages: "spec"; NULL: nothing */
 	const struct decode_step *at; /* the engine's own: NULL at the start */
+	size_t faults;                /* counted by decode_fault(), those known already too */
 };
 
 /* An error at a node, with the path before it: "spec.ports[1]: TEXT". For types of values. */

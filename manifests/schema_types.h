@@ -38,6 +38,10 @@ void print_cpus(const struct field *field, const json_t *value, struct str *out)
 
 /* JSON Schema of a mapping with the schema's rows; new reference. */
 json_t *json_schema_object(const struct schema *schema);
+/* A POSIX extended expression in the syntax of ECMA 262, which editors use; the second one also
+ * matches text with a reference. New references. */
+json_t *json_schema_pattern(const char *expression);
+json_t *json_schema_pattern_or_reference(const char *expression);
 /* A schema that also takes a reference such as ${host.vars.x}, which any value may be. Takes
  * `schema`, new reference. */
 json_t *json_schema_or_reference(json_t *schema);

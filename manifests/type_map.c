@@ -114,8 +114,9 @@ static json_t *schema_of_map(const struct field *field)
 				"type", "string", "number", "boolean");
 
 	if (field->pattern)
-		json_object_set_new(map, "propertyNames",
-				    json_pack("{s:s}", "pattern", field->pattern));
+		json_object_set_new(
+			map, "propertyNames",
+			json_pack("{s:o}", "pattern", json_schema_pattern(field->pattern)));
 	return json_pack("{s:[o,{s:s,s:{s:s,s:s}}]}", "anyOf", map, "type", "array", "items",
 			 "type", "string", "pattern", "=");
 }

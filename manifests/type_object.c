@@ -87,11 +87,24 @@ static json_t *expand(struct decode *decode, const struct field *field, const st
 	return objects;
 }
 
+/* NULL unless all of it could be decoded. */
+static json_t *decode_whole(struct decode *decode, const struct schema *schema,
+			    const struct node *node)
+{
+	size_t faults = decode->faults;
+	json_t *object = schema_decode(schema, decode, node);
+
+	if (decode->faults == faults)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
 static json_t *parse_object(struct decode *decode, const struct field *field,
 			    const struct node *node)
 {
 	if (node->type != NODE_SCALAR || node_is_null(node) || !field->of->short_form)
-		return schema_decode(field->of, decode, node);
+		return decode_whole(decode, field->of, node);
 	json_t *objects = expand(decode, field, node);
 	if (!objects)
 		return NULL;
@@ -198,7 +211,7 @@ static json_t *parse_element(struct decode *decode, const struct field *field,
 {
 	if (node->type == NODE_SCALAR && !node_is_null(node) && field->of->short_form)
 		return expand(decode, field, node);
-	json_t *object = schema_decode(field->of, decode, node);
+	json_t *object = decode_whole(decode, field->of, node);
 	return object ? json_pack("[o]", object) : NULL;
 }
 
@@ -214,14 +227,10 @@ static json_t *parse_objects(struct decode *decode, const struct field *field,
 	json_t *list = json_array(), *seen = json_object();
 	for (size_t i = 0; i < node->count; i++) {
 		struct decode_step step = { .up = decode->at, .index = i };
-		size_t errors = decode->diagnostics->errors;
 
 		decode->at = &step;
 		json_t *objects = parse_element(decode, field, node->values[i]);
-		/* One that is faulty in itself need not be called a duplicate as well. */
-		if (!objects || decode->diagnostics->errors > errors)
-			failed = true;
-		else if (!add_objects(decode, field, node->values[i], objects, seen, list))
+		if (!objects || !add_objects(decode, field, node->values[i], objects, seen, list))
 			failed = true;
 		decode->at = step.up;
 		json_decref(objects);
@@ -339,8 +348,9 @@ static json_t *schema_of_object_map(const struct field *field)
 				  "uniqueItems", 1);
 
 	if (field->pattern)
-		json_object_set_new(map, "propertyNames",
-				    json_pack("{s:s}", "pattern", field->pattern));
+		json_object_set_new(
+			map, "propertyNames",
+			json_pack("{s:o}", "pattern", json_schema_pattern(field->pattern)));
 	return json_pack("{s:[o,o]}", "anyOf", map, names);
 }
 

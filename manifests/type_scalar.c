@@ -25,7 +25,8 @@ static json_t *schema_of_string(const struct field *field)
 	json_t *schema = json_pack("{s:[s,s,s]}", "type", "string", "number", "boolean");
 
 	if (field->pattern)
-		json_object_set_new(schema, "pattern", json_sprintf("(%s)|\\$\\{", field->pattern));
+		json_object_set_new(schema, "pattern",
+				    json_schema_pattern_or_reference(field->pattern));
 	return schema;
 }
 
