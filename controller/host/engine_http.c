@@ -13,6 +13,7 @@
 #include "controller/base/str.h"
 #include "controller/host/engine_internal.h"
 #include "controller/host/printable.h"
+#include "controller/host/tunnel.h"
 
 enum {
 	REPLY_CEILING = 64 * 1024 * 1024, /* the inspect list of some thousands of containers */
@@ -365,12 +366,29 @@ static int connect_failed(struct transfer *t, struct error *err)
 	}
 }
 
+/* Over a tunnel the local socket only closes; the tunnel knows why. */
+static bool ask_tunnel(struct transfer *t, CURLcode code)
+{
+	switch (code) {
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_GOT_NOTHING:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+		return t->engine->tunnel && tunnel_host_error(t->engine->tunnel, &t->request->err);
+	default:
+		return false;
+	}
+}
+
 /* True when the connection is at fault, so that other requests would fare no better. */
 static bool transport_failed(struct transfer *t, CURLcode code)
 {
 	struct error *err = &t->request->err;
 	const char *method = t->request->method, *path = t->request->path;
 
+	if (ask_tunnel(t, code))
+		return true;
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
 		connect_failed(t, err);

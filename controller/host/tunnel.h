@@ -13,7 +13,8 @@
  * is remembered, so that its reason can be asked for with tunnel_host_error(). Simultaneous
  * handshakes are capped per server (sshd's MaxStartups).
  *
- * All functions may be called from any thread; libssh is only touched by the I/O thread.
+ * All functions may be called from any thread. A connection is made by a thread of its own and
+ * then belongs to the I/O thread; libssh is never in one session twice.
  */
 #pragma once
 
@@ -51,15 +52,29 @@ void tunnel_remove_host(struct tunnel_host *host);
 /* Path of the host's local socket; valid until the host is removed. */
 const char *tunnel_host_socket(const struct tunnel_host *host);
 
-/* Waits until the connection is up or has failed. ERROR_UNREACHABLE, ERROR_TIMEOUT,
- * ERROR_DENIED (login, host key: the text has the fingerprint and the known_hosts line to add
- * after it was verified), ERROR_NOT_FOUND (no engine socket). Wakes up with ERROR_CANCELLED
- * when the tunnel is being freed. */
+/* Waits until the connection is up and a channel to the engine's socket could be opened, or that
+ * failed. ERROR_UNREACHABLE, ERROR_TIMEOUT, ERROR_DENIED (login, host key: the text has the
+ * fingerprint and the known_hosts line to add after it was verified; or the user may not use the
+ * engine's socket), ERROR_NOT_FOUND (no engine socket). Wakes up with ERROR_CANCELLED when the
+ * tunnel is being freed. To try the login alone: tunnel_host_exec(host, "true", ...). */
 MUST_CHECK int tunnel_host_connect(struct tunnel_host *host, struct error *err);
 
 /* Why the last connection or channel attempt failed: fills *err and returns -1; 0 when there is
  * no failure to tell of. */
 int tunnel_host_error(struct tunnel_host *host, struct error *err);
+
+/*
+ * Runs a short command by the login shell of the host's user, over the same connection (made
+ * when it is not up). *ret_output (free(3) it) is what it wrote to stdout and then stderr, 64 KiB
+ * at most, the rest dropped; *ret_exit_status 0 to 255, or 256 when a signal ended it. A command
+ * that fails is no error; one that has not ended within connect_timeout_ms is ERROR_TIMEOUT, a
+ * server that runs no commands ERROR_DENIED. Quote with tunnel_quote().
+ */
+MUST_CHECK int tunnel_host_exec(struct tunnel_host *host, const char *command, char **ret_output,
+				int *ret_exit_status, struct error *err);
+
+/* The text as one word of a POSIX shell, in single quotes. free(3) it. */
+char *tunnel_quote(const char *text);
 
 /* What `drey doctor` shows of the server: filled after a key exchange, even a refused one.
  * Strings live as long as the host; NULL when unknown. */
