@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* drey doctor: what stands between drey and each engine, and what to do about it. */
+#include "controller/base/mem.h"
+#include "controller/cli/load.h"
+#include "controller/cli/option_rows.h"
+#include "controller/cli/output.h"
+#include "controller/fleet/visit.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+enum {
+	CHECKS_MAX = 8,
+	PARALLEL_DEFAULT = 32,
+	/* Below these a pull or a backup's import is likely to fail half way. */
+	DISK_FREE_PERCENT = 5,
+	DISK_FREE_MIB = 1024,
+};
+
+enum finding { FINDING_OK, FINDING_WARNING, FINDING_FAILED };
+
+struct check {
+	const char *name;
+	enum finding finding;
+	const char *detail; /* what was seen, or why it failed */
+	const char *remedy; /* NULL: none needed, or the detail says it */
+};
+
+/* One host's examination, run by one thread. */
+struct exam {
+	const struct context *context;
+	const struct resource *host;
+	struct tunnel *tunnel;
+	struct arena *arena;
+	struct connection connection;
+	struct check checks[CHECKS_MAX];
+	size_t count;
+	bool failed;
+};
+
+static void note(struct exam *exam, const char *name, enum finding finding, const char *detail,
+		 const char *remedy)
+{
+	exam->checks[exam->count++] = (struct check){
+		.name = name,
+		.finding = finding,
+		.detail = arena_strdup(exam->arena, detail),
+		.remedy = remedy ? arena_strdup(exam->arena, remedy) : NULL,
+	};
+	exam->failed = exam->failed || finding == FINDING_FAILED;
+}
+
+static void note_host_key(struct exam *exam, bool known)
+{
+	struct tunnel_host_info info;
+
+	tunnel_host_info(exam->connection.tunnel_host, &info);
+	if (!info.fingerprint)
+		return;
+	const char *detail = arena_printf(exam->arena, "%s (%s)", info.fingerprint,
+					  info.banner ? info.banner : "no banner");
+	const char *remedy = NULL;
+	if (!known && info.known_hosts_line)
+		remedy =
+			arena_printf(exam->arena,
+				     "compare the fingerprint with the host's own (ssh-keygen -lf "
+				     "/etc/ssh/ssh_host_ed25519_key.pub there), then add this line "
+				     "to %s: %s",
+				     resource_string(exam->host, "known_hosts")
+					     ? resource_string(exam->host, "known_hosts")
+					     : "~/.ssh/known_hosts",
+				     info.known_hosts_line);
+	note(exam, "host key", known ? FINDING_OK : FINDING_FAILED, detail, remedy);
+}
+
+/* Connection, host key and login; false when there is no point in going on. */
+static bool check_ssh(struct exam *exam)
+{
+	CLEANUP(cleanup_free) char *output = NULL;
+	struct error err = ERROR_INIT;
+	int status;
+
+	if (tunnel_host_exec(exam->connection.tunnel_host, "true", &output, &status, &err) == 0) {
+		note_host_key(exam, true);
+		note(exam, "login", FINDING_OK, "accepted", NULL);
+		return true;
+	}
+	struct tunnel_host_info info;
+	tunnel_host_info(exam->connection.tunnel_host, &info);
+	if (!info.fingerprint) {
+		note(exam, "connect", FINDING_FAILED, err.text,
+		     "check spec.address, that sshd runs there, and what stands between (firewall, "
+		     "VPN)");
+		return false;
+	}
+	if (!strstr(err.text, info.fingerprint)) {
+		note_host_key(exam, true);
+		note(exam, "login", FINDING_FAILED, err.text,
+		     "check spec.identity_file, spec.agent and the user in spec.address, and that "
+		     "the public key is in ~/.ssh/authorized_keys there");
+	} else {
+		note_host_key(exam, false);
+	}
+	return false;
+}
+
+static void check_remote_socket(struct exam *exam)
+{
+	const char *socket = resource_string(exam->host, "docker_socket");
+	CLEANUP(cleanup_free) char *quoted = tunnel_quote(socket);
+	CLEANUP(cleanup_free)
+	char *command = xasprintf(
+		"s=%s; id -un; test -S \"$s\" || exit 3; test -r \"$s\" -a -w \"$s\" || exit 4",
+		quoted);
+	CLEANUP(cleanup_free) char *output = NULL;
+	struct error err = ERROR_INIT;
+	int status;
+
+	if (tunnel_host_exec(exam->connection.tunnel_host, command, &output, &status, &err) < 0) {
+		note(exam, "socket", FINDING_WARNING,
+		     arena_printf(exam->arena, "could not be looked at: %s", err.text), NULL);
+		return;
+	}
+	char *end = strchrnul(output, '\n');
+	*end = '\0';
+	if (status == 3)
+		note(exam, "socket", FINDING_FAILED,
+		     arena_printf(exam->arena, "there is no socket %s", socket),
+		     "start the engine there (systemctl start docker), or name its socket in "
+		     "spec.docker_socket");
+	else if (status == 4)
+		note(exam, "socket", FINDING_FAILED,
+		     arena_printf(exam->arena, "user %s may not use %s", output, socket),
+		     arena_printf(exam->arena,
+				  "add the user to the socket's group there (usermod -aG docker "
+				  "%s), then log in anew; mind that this is as good as root",
+				  output));
+	else
+		note(exam, "socket", FINDING_OK, socket, NULL);
+}
+
+static void check_engine(struct exam *exam)
+{
+	struct error err = ERROR_INIT;
+
+	if (connection_open(&exam->connection, exam->host, &exam->context->log, &err) < 0) {
+		note(exam, "engine", FINDING_FAILED, err.text, NULL);
+		return;
+	}
+	const json_t *version = engine_version(exam->connection.engine);
+	const char *number = json_string_value(json_object_get(version, "Version"));
+	note(exam, "engine", FINDING_OK,
+	     arena_printf(exam->arena, "%s, API 1.%d", number ? number : "unknown version",
+			  engine_api(exam->connection.engine)),
+	     NULL);
+}
+
+static void note_disk(struct exam *exam, const char *root, uint64_t free_kib, uint64_t total_kib)
+{
+	unsigned percent = total_kib ? (unsigned)(free_kib * 100 / total_kib) : 0;
+	const char *detail = arena_printf(exam->arena, "%s has %llu MiB free of %llu MiB (%u %%)",
+					  root, (unsigned long long)(free_kib / 1024),
+					  (unsigned long long)(total_kib / 1024), percent);
+	bool low = percent < DISK_FREE_PERCENT || free_kib / 1024 < DISK_FREE_MIB;
+
+	note(exam, "disk", low ? FINDING_WARNING : FINDING_OK, detail,
+	     low ? "make room: docker system df there shows what takes it" : NULL);
+}
+
+static void check_remote_disk(struct exam *exam, const char *root)
+{
+	CLEANUP(cleanup_free) char *quoted = tunnel_quote(root);
+	CLEANUP(cleanup_free) char *command = xasprintf("df -Pk %s", quoted);
+	CLEANUP(cleanup_free) char *output = NULL;
+	unsigned long long total, used, available;
+	struct error err = ERROR_INIT;
+	int status;
+
+	if (tunnel_host_exec(exam->connection.tunnel_host, command, &output, &status, &err) < 0 ||
+	    status != 0)
+		return;
+	/* POSIX df -P: one line of heads, then name, total, used, available in KiB. */
+	const char *line = strchr(output, '\n');
+	if (line && sscanf(line + 1, "%*s %llu %llu %llu", &total, &used, &available) == 3)
+		note_disk(exam, root, available, total);
+}
+
+static void check_disk(struct exam *exam)
+{
+	struct error err = ERROR_INIT;
+	json_t *info = NULL;
+	struct statvfs fs;
+
+	if (!exam->connection.engine)
+		return;
+	if (engine_get(exam->connection.engine, "/info", &info, &err) < 0) {
+		note(exam, "disk", FINDING_WARNING, err.text, NULL);
+		return;
+	}
+	const char *root = json_string_value(json_object_get(info, "DockerRootDir"));
+	if (root && exam->connection.tunnel_host)
+		check_remote_disk(exam, root);
+	else if (root && statvfs(root, &fs) == 0)
+		note_disk(exam, root, (uint64_t)fs.f_bavail * fs.f_frsize / 1024,
+			  (uint64_t)fs.f_blocks * fs.f_frsize / 1024);
+	json_decref(info);
+}
+
+static void examine(struct exam *exam)
+{
+	struct error err = ERROR_INIT;
+
+	if (connection_init(&exam->connection, exam->tunnel, exam->host, &exam->context->log,
+			    &err) < 0) {
+		note(exam, "address", FINDING_FAILED, err.text, NULL);
+		return;
+	}
+	note(exam, "address", FINDING_OK, resource_string(exam->host, "address"), NULL);
+	if (exam->connection.tunnel_host) {
+		if (!check_ssh(exam))
+			return;
+		check_remote_socket(exam);
+	}
+	if (exam->failed)
+		return;
+	check_engine(exam);
+	check_disk(exam);
+}
+
+static void *examine_thread(void *exam)
+{
+	examine(exam);
+	return NULL;
+}
+
+static void examine_all(struct exam *exams, size_t count, size_t parallel)
+{
+	CLEANUP(cleanup_free) pthread_t *threads = xcalloc(count, sizeof(*threads));
+
+	for (size_t from = 0; from < count; from += parallel) {
+		size_t to = from + parallel < count ? from + parallel : count;
+		size_t started = from;
+
+		while (started < to && pthread_create(&threads[started], NULL, examine_thread,
+						      &exams[started]) == 0)
+			started++;
+		for (size_t i = started; i < to; i++)
+			examine(&exams[i]);
+		for (size_t i = from; i < started; i++)
+			pthread_join(threads[i], NULL);
+	}
+}
+
+static const char *finding_name(enum finding finding)
+{
+	static const char *const names[] = { "ok", "warning", "failed" };
+
+	return names[finding];
+}
+
+static void print(const struct context *context, const struct exam *exam)
+{
+	static const enum color colors[] = { COLOR_GREEN, COLOR_YELLOW, COLOR_RED };
+
+	printf("%s%s%s\n", output_color(context, COLOR_BOLD), exam->host->name,
+	       output_color(context, COLOR_NONE));
+	for (size_t i = 0; i < exam->count; i++) {
+		const struct check *check = &exam->checks[i];
+
+		printf("  %s%-8s%s %-9s %s\n", output_color(context, colors[check->finding]),
+		       finding_name(check->finding), output_color(context, COLOR_NONE), check->name,
+		       check->detail);
+		if (check->remedy)
+			printf("%21s-> %s\n", "", check->remedy);
+	}
+}
+
+static json_t *exam_json(const struct exam *exam)
+{
+	json_t *checks = json_array();
+
+	for (size_t i = 0; i < exam->count; i++) {
+		const struct check *check = &exam->checks[i];
+
+		json_array_append_new(checks,
+				      json_pack("{s:s, s:s, s:s, s:s?}", "check", check->name,
+						"finding", finding_name(check->finding), "detail",
+						check->detail, "remedy", check->remedy));
+	}
+	return json_pack("{s:s, s:b, s:o}", "host", exam->host->name, "ok", !exam->failed, "checks",
+			 checks);
+}
+
+static int report(const struct context *context, const struct exam *exams, size_t count)
+{
+	int code = EXIT_IN_STEP;
+	json_t *hosts = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		if (exams[i].failed)
+			code = EXIT_PARTIAL;
+		if (context->options.output == OUTPUT_JSON)
+			json_array_append_new(hosts, exam_json(&exams[i]));
+		else
+			print(context, &exams[i]);
+	}
+	if (context->options.output == OUTPUT_JSON) {
+		json_t *document = output_document(context);
+
+		json_object_set(document, "hosts", hosts);
+		json_object_set_new(document, "exit", json_integer(code));
+		output_json(document);
+	}
+	json_decref(hosts);
+	return code;
+}
+
+static int run_doctor(struct context *context)
+{
+	const struct resource **hosts;
+	struct tunnel *tunnel = NULL;
+	struct manifest_set *set;
+	struct error err = ERROR_INIT;
+	size_t count;
+
+	int code = load_manifests(context, &set);
+	if (code != EXIT_IN_STEP)
+		return code;
+	if (load_hosts(context, set, &hosts, &count, &err) < 0 ||
+	    tunnel_new(&context->log, &tunnel, &err) < 0) {
+		set_unref(set);
+		return command_fail(context, EXIT_USAGE, &err);
+	}
+	struct exam *exams = xcalloc(count, sizeof(*exams));
+	for (size_t i = 0; i < count; i++)
+		exams[i] = (struct exam){
+			.context = context, .host = hosts[i], .tunnel = tunnel, .arena = arena_new()
+		};
+	int parallel = context->options.parallel;
+	examine_all(exams, count, parallel > 0 ? (size_t)parallel : PARALLEL_DEFAULT);
+	code = report(context, exams, count);
+	for (size_t i = 0; i < count; i++) {
+		connection_done(&exams[i].connection);
+		arena_free(exams[i].arena);
+	}
+	free(exams);
+	tunnel_free(tunnel);
+	set_unref(set);
+	return code;
+}
+
+static const struct option_row *const doctor_options[] = {
+	&opt_file, &opt_host, &opt_host_selector, &opt_parallel, &opt_output, NULL,
+};
+
+const struct command command_doctor = {
+	.name = "doctor",
+	.group = GROUP_FLEET,
+	.usage = "[OPTION]... [-f DIR]",
+	.summary = "Find out why a host can't be reached, and what to do",
+	.description =
+		"For each host: the address, the host key with its fingerprint (and the line to "
+		"add where it is unknown), the login, the engine's socket and whether the user "
+		"may use it, the engine's version and API, and the room on its disk. Each failure "
+		"comes with its remedy. The exit code is 3 when a host fails.",
+	.options = doctor_options,
+	.example = "drey doctor -f fleet",
+	.run = run_doctor,
+};
