@@ -232,8 +232,14 @@ int container_recover(struct pass *pass, bool *ret_changed, struct error *err)
 		int rc = recover_one(&recovery, err);
 
 		*ret_changed |= recovery.changed;
-		if (rc < 0)
-			return error_wrap(err, "recover %s", recovery.name);
+		if (rc == 0)
+			continue;
+		error_wrap(err, "recover %s", recovery.name);
+		if (err->code == ERROR_UNREACHABLE || err->code == ERROR_CANCELLED)
+			return -1;
+		/* It stays as it is, and the plan names it; the others are not held up. */
+		log_debug(pass->log, "%s", err->text);
+		error_clear(err);
 	}
 	return 0;
 }

@@ -301,9 +301,12 @@ static int prepare(struct replacement *r, struct error *err)
 	if (action->backup_first && !r->pass->hooks.backup)
 		return error_set(err, ERROR_REFUSED,
 				 "a backup comes first, and there is nowhere to put it");
-	if (pull_ensure(r->pass, action, err) < 0 ||
-	    container_wait_dependencies(r->pass, action, err) < 0 ||
-	    clear_place(r->pass, place, action->name, err) < 0 || look_at_old(r, err) < 0)
+	if (pull_ensure(r->pass, action, err) < 0)
+		return -1;
+	if (strcmp(container_wanted_state(action->want), "stopped") != 0 &&
+	    container_wait_dependencies(r->pass, action, err) < 0)
+		return -1;
+	if (clear_place(r->pass, place, action->name, err) < 0 || look_at_old(r, err) < 0)
 		return -1;
 	find_sharers(r, action->have);
 	return container_create(r->pass, action, place, action->have, &r->new_id, err);

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Creating, replacing and removing a network.
+ *
+ * An engine can change nothing about a network, and removes none that a running container is on.
+ * So a replacement takes the containers off, makes the network anew and puts them back with the
+ * endpoints they should have. A run that ends in between leaves containers without a network or
+ * without an endpoint, which the next comparison sees.
+ *
+ * https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Network
+ */
+#include <string.h>
+
+#include "reconcilers/container.h"
+#include "reconcilers/container_calls.h"
+#include "reconcilers/network.h"
+
+enum { ATTEMPTS = 2 };
+
+static int inspect(struct pass *pass, const char *network, json_t **ret_inspect, struct error *err)
+{
+	CLEANUP(cleanup_free) char *path = engine_path("/networks/%s", network);
+
+	if (engine_get(pass->engine, path, ret_inspect, err) == 0)
+		return 0;
+	if (err->code != ERROR_NOT_FOUND)
+		return error_wrap(err, "inspect network %s", network);
+	error_clear(err);
+	*ret_inspect = NULL;
+	return 0;
+}
+
+/* --- create --- */
+
+/* 0 when the network of that name carries the uid; ERROR_NOT_FOUND when there is none. */
+static int check_created(struct pass *pass, const char *name, const char *uid, struct error *err)
+{
+	json_t *found = NULL;
+	int ret = 0;
+
+	if (inspect(pass, name, &found, err) < 0)
+		return -1;
+	if (!found)
+		return error_set(err, ERROR_NOT_FOUND, "network %s is gone after its creation",
+				 name);
+	if (!str_eq(json_string_value(json_object_get(json_object_get(found, "Labels"), LABEL_UID)),
+		    uid))
+		ret = error_set(err, ERROR_CONFLICT, "the name %s is taken by another network",
+				name);
+	json_decref(found);
+	return ret;
+}
+
+static int post_create(struct pass *pass, const json_t *body, const char *name, const char *uid,
+		       struct error *err)
+{
+	struct error found = ERROR_INIT;
+
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		int rc = engine_post(pass->engine, "/networks/create", body, NULL, err);
+
+		if (rc < 0 && !call_is_lost(err) && err->code != ERROR_CONFLICT)
+			return -1;
+		error_clear(&found);
+		if (check_created(pass, name, uid, &found) == 0) {
+			error_clear(err);
+			return 0;
+		}
+		if (rc == 0 || found.code == ERROR_CONFLICT) {
+			*err = found;
+			return -1;
+		}
+		if (found.code != ERROR_NOT_FOUND)
+			return -1;
+	}
+	return -1;
+}
+
+static int create(struct pass *pass, const struct action *action, struct error *err)
+{
+	json_t *body = NULL;
+	char uid[33];
+	int ret;
+
+	if (network_create_body(pass, action->want, uid, &body, err) < 0)
+		return -1;
+	pass_progress(pass, action, "create");
+	ret = post_create(pass, body, network_own_engine_name(action->want), uid, err);
+	json_decref(body);
+	return ret < 0 ? error_wrap(err, "create") : 0;
+}
+
+/* --- remove --- */
+
+static int remove_network(struct pass *pass, const struct action *action, struct error *err)
+{
+	CLEANUP(cleanup_free) char *path = engine_path("/networks/%s", action->have->id);
+
+	pass_progress(pass, action, "remove");
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		if (engine_delete(pass->engine, path, err) == 0)
+			return 0;
+		if (err->code == ERROR_NOT_FOUND) {
+			error_clear(err);
+			return 0;
+		}
+		if (!call_is_lost(err))
+			break;
+	}
+	return error_wrap(err, "remove");
+}
+
+/* --- replace --- */
+
+/* A container on the network, and what puts it back. */
+struct member {
+	const struct object *object;
+	json_t *endpoint; /* EndpointSettings */
+	bool fixed;	  /* has an address of its own choice */
+};
+
+struct members {
+	VEC(struct member) list;
+	const char *network;
+};
+
+static const json_t *endpoint_of(const struct object *object, const char *network)
+{
+	const json_t *networks =
+		json_object_get(json_object_get(object->inspect, "NetworkSettings"), "Networks");
+
+	return json_object_get(networks, network);
+}
+
+/* What connect takes of what inspect shows: requests, not what the engine made of them. The
+ * aliases that an engine adds by itself (the short ID) it would refuse to lose, not to get. */
+static json_t *copy_endpoint(const json_t *endpoint)
+{
+	static const char *const keys[] = { "IPAMConfig", "Aliases", "Links", "DriverOpts" };
+	json_t *copy = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		json_t *value = json_object_get(endpoint, keys[i]);
+
+		if (value && !json_is_null(value))
+			json_object_set(copy, keys[i], value);
+	}
+	return copy;
+}
+
+static const struct resource *want_of(const struct pass *pass, const struct object *object)
+{
+	return object->ours && object->own.name
+		       ? desired_find(pass->desired, "Container", object->own.name)
+		       : NULL;
+}
+
+static bool is_wanted_on(const struct pass *pass, const struct resource *want, const char *network)
+{
+	json_t *networks = container_networks(pass, want);
+	const json_t *item;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach (networks, i, item)
+		found |= str_eq(json_string_value(item), network);
+	json_decref(networks);
+	return found;
+}
+
+static void gather(const struct pass *pass, struct members *members)
+{
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+		const json_t *endpoint;
+		struct member member = { .object = object };
+
+		if (strcmp(object->kind->name, "Container") != 0)
+			continue;
+		endpoint = endpoint_of(object, members->network);
+		if (!endpoint)
+			continue;
+		const struct resource *want = want_of(pass, object);
+		member.endpoint = want && is_wanted_on(pass, want, members->network)
+					  ? container_endpoint(pass, want, members->network)
+					  : copy_endpoint(endpoint);
+		member.fixed = json_object_size(json_object_get(member.endpoint, "IPAMConfig")) > 0;
+		vec_push(&members->list, member);
+	}
+}
+
+static void members_done(struct members *members)
+{
+	VEC_FOREACH (struct member *, member, &members->list)
+		json_decref(member->endpoint);
+	vec_done(&members->list);
+}
+
+/* A container that has vanished, or left the network, meanwhile is no obstacle. */
+static int take_off(struct pass *pass, const struct members *members, struct error *err)
+{
+	VEC_FOREACH (const struct member *, member, &members->list) {
+		json_t *now = NULL;
+		int rc = 0;
+
+		if (call_inspect(pass, member->object->id, &now, err) < 0)
+			return -1;
+		const json_t *networks =
+			json_object_get(json_object_get(now, "NetworkSettings"), "Networks");
+		if (json_object_get(networks, members->network))
+			rc = call_disconnect(pass, members->network, member->object->id, true, err);
+		json_decref(now);
+		if (rc < 0)
+			return error_wrap(err, "%s", member->object->engine_name);
+	}
+	return 0;
+}
+
+/* Those with fixed addresses first: a dynamic one might take theirs. */
+static int put_back(struct pass *pass, const struct members *members, struct error *err)
+{
+	struct error first = ERROR_INIT;
+
+	for (int fixed = 1; fixed >= 0; fixed--) {
+		VEC_FOREACH (const struct member *, member, &members->list) {
+			struct error failed = ERROR_INIT;
+			json_t *now = NULL;
+
+			if (member->fixed != (fixed == 1) ||
+			    (call_inspect(pass, member->object->id, &now, &failed) == 0 && !now))
+				continue;
+			json_decref(now);
+			if (call_connect(pass, members->network, member->object->id,
+					 json_incref(member->endpoint), &failed) < 0 &&
+			    first.code == ERROR_NONE) {
+				first = failed;
+				error_wrap(&first, "%s", member->object->engine_name);
+			}
+		}
+	}
+	if (first.code == ERROR_NONE)
+		return 0;
+	*err = first;
+	return -1;
+}
+
+/* The create body that yields what inspect shows. */
+static json_t *body_of(const json_t *old)
+{
+	static const char *const keys[] = { "Name",	  "Driver",	"IPAM",
+					    "Internal",	  "Attachable", "Ingress",
+					    "EnableIPv6", "Options",	"Labels" };
+	json_t *body = json_pack("{s:b}", "CheckDuplicate", true);
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		json_t *value = json_object_get(old, keys[i]);
+
+		if (value && !json_is_null(value))
+			json_object_set(body, keys[i], value);
+	}
+	return body;
+}
+
+static int make_anew(struct pass *pass, const struct action *action, const json_t *old,
+		     struct error *err)
+{
+	struct error undo = ERROR_INIT;
+	json_t *body;
+	int rc;
+
+	if (remove_network(pass, action, err) < 0)
+		return -1;
+	if (create(pass, action, err) == 0)
+		return 0;
+	body = body_of(old);
+	rc = engine_post(pass->engine, "/networks/create", body, NULL, &undo);
+	json_decref(body);
+	if (rc == 0)
+		return error_hint(err, "the network is back as it was");
+	return error_hint(err,
+			  "putting the old one back failed as well (%s); the next run makes "
+			  "it anew",
+			  undo.text);
+}
+
+static int replace(struct pass *pass, const struct action *action, struct error *err)
+{
+	struct members members = { .network = action->have->engine_name };
+	struct error failed = ERROR_INIT;
+	json_t *old = NULL;
+	int ret;
+
+	if (inspect(pass, action->have->id, &old, err) < 0)
+		return -1;
+	if (!old)
+		return create(pass, action, err);
+	gather(pass, &members);
+	pass_progress(pass, action, "take containers off");
+	ret = take_off(pass, &members, err);
+	if (ret == 0)
+		ret = make_anew(pass, action, old, err);
+	/* On the new one, or back on the old. A name of its own changes with the network. */
+	if (ret == 0)
+		members.network = network_own_engine_name(action->want);
+	pass_progress(pass, action, "put containers back");
+	if (put_back(pass, &members, &failed) < 0) {
+		if (ret == 0)
+			*err = failed;
+		else
+			error_hint(err, "%s", failed.text);
+		ret = -1;
+	}
+	members_done(&members);
+	json_decref(old);
+	return ret;
+}
+
+int network_apply(struct pass *pass, const struct action *action, struct error *err)
+{
+	switch (action->verdict) {
+	case VERDICT_CREATE:
+		return create(pass, action, err);
+	case VERDICT_REPLACE:
+		return replace(pass, action, err);
+	case VERDICT_REMOVE:
+		return remove_network(pass, action, err);
+	default:
+		return 0;
+	}
+}
