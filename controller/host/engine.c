@@ -2,8 +2,8 @@
 /*
  * Opening an engine and agreeing on an API version.
  *
- * GET /version alone negotiates: its reply has ApiVersion and MinAPIVersion, so that opening
- * costs one round trip, where asking GET /_ping first would cost two.
+ * GET /_ping negotiates by its Api-Version header (moby daemon/server/router/system). GET /version
+ * would tell the same and more, but the engine runs containerd, runc and docker-init to answer it.
  */
 #include "controller/host/engine.h"
 
@@ -33,16 +33,9 @@ static int minor_of(const char *version)
 	return minor;
 }
 
-static int negotiate(struct engine *engine, struct error *err)
+static int agree(struct engine *engine, const char *newest, const char *oldest, struct error *err)
 {
 	char shown[64];
-	json_t *version = NULL;
-
-	if (engine_get(engine, "/version", &version, err))
-		return -1;
-	engine->version = version;
-	const char *newest = json_string_value(json_object_get(version, "ApiVersion"));
-	const char *oldest = json_string_value(json_object_get(version, "MinAPIVersion"));
 	int newest_minor = minor_of(newest);
 	int oldest_minor = oldest ? minor_of(oldest) : 0;
 
@@ -51,8 +44,7 @@ static int negotiate(struct engine *engine, struct error *err)
 
 		return error_set(
 			err, ERROR_REMOTE,
-			"answered GET /version with an API version of \"%s\": is %s a "
-			"Docker Engine?",
+			"names \"%s\" as its API version: is %s a Docker Engine?",
 			printable_copy(shown, sizeof(shown), odd ? odd : "", odd ? strlen(odd) : 0),
 			engine->socket_path);
 	}
@@ -69,6 +61,29 @@ static int negotiate(struct engine *engine, struct error *err)
 	engine->api = newest_minor < ENGINE_API_NEWEST ? newest_minor : ENGINE_API_NEWEST;
 	log_debug(engine->log, "engine open host=%s api=1.%d", engine->name, engine->api);
 	return 0;
+}
+
+static int negotiate(struct engine *engine, struct error *err)
+{
+	struct engine_stream ping = { .request = { .method = "GET",
+						   .path = "/_ping",
+						   .timeout_ms = engine->request_timeout_ms } };
+
+	if (engine_stream(engine, &ping, err)) {
+		if (err->code == ERROR_NOT_FOUND && ping.request.status)
+			return error_set(err, ERROR_REMOTE,
+					 "knows no GET /_ping: is %s a Docker Engine?",
+					 engine->socket_path);
+		return -1;
+	}
+	int newest = minor_of(engine->api_header);
+	if (newest >= 0 && newest <= ENGINE_API_NEWEST)
+		return agree(engine, engine->api_header, NULL, err);
+	/* An engine this new may speak nothing that we know, and only /version tells. */
+	if (engine_get(engine, "/version", &engine->version, err))
+		return -1;
+	return agree(engine, json_string_value(json_object_get(engine->version, "ApiVersion")),
+		     json_string_value(json_object_get(engine->version, "MinAPIVersion")), err);
 }
 
 int engine_open(const struct engine_options *options, struct engine **ret_engine, struct error *err)
@@ -133,8 +148,12 @@ const char *engine_name(const struct engine *engine)
 	return engine->name;
 }
 
-const json_t *engine_version(const struct engine *engine)
+const json_t *engine_version(struct engine *engine)
 {
+	struct error ignored = ERROR_INIT;
+
+	if (!engine->version && engine_get(engine, "/version", &engine->version, &ignored))
+		log_debug(engine->log, "no version: %s host=%s", ignored.text, engine->name);
 	return engine->version;
 }
 

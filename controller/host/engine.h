@@ -48,8 +48,9 @@ void engine_interrupt(struct engine *engine);
 /* Negotiated minor version (41 for 1.41). */
 int engine_api(const struct engine *engine);
 const char *engine_name(const struct engine *engine);
-/* The answer of GET /version, borrowed. */
-const json_t *engine_version(const struct engine *engine);
+/* The answer of GET /version, borrowed; asked for at the first call, since the engine runs three
+ * programs to answer it (20 ms). NULL when it does not answer. */
+const json_t *engine_version(struct engine *engine);
 
 struct engine_request {
 	const char *method;  /* "GET", "POST", "DELETE", "PUT" */

@@ -94,12 +94,16 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 
 static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 {
+	static const char api_version[] = "Api-Version:";
 	struct transfer *t = ctx;
 	size_t len = size * count;
 
-	(void)data;
 	t->last_activity_ms = io_now_ms();
 	t->header_bytes += len;
+	if (t->engine->api == 0 && len > strlen(api_version) &&
+	    strncasecmp(data, api_version, strlen(api_version)) == 0)
+		printable_copy(t->engine->api_header, sizeof(t->engine->api_header),
+			       data + strlen(api_version), len - strlen(api_version));
 	if (t->header_bytes <= HEADERS_CEILING)
 		return len;
 	error_set(&t->request->err, ERROR_REMOTE,

@@ -17,9 +17,10 @@ struct engine {
 	int request_timeout_ms;
 	int max_in_flight;
 	const struct logger *log;
-	CURLM *multi;	  /* owns the connections that are kept */
-	VEC(CURL *) idle; /* easy handles at rest */
-	int api;	  /* 0 until negotiated: paths then go without a prefix */
+	CURLM *multi;	     /* owns the connections that are kept */
+	VEC(CURL *) idle;    /* easy handles at rest */
+	int api;	     /* 0 until negotiated: paths then go without a prefix */
+	char api_header[16]; /* Api-Version of the reply to GET /_ping; "" without one */
 	json_t *version;
 	atomic_bool interrupted;
 };
