@@ -212,7 +212,7 @@ json_t *decode_value(struct decode *decode, const struct field *field, const str
 	return value;
 }
 
-static const char *nearest_key(const struct schema *schema, const char *key)
+const char *schema_nearest_key(const struct schema *schema, const char *key)
 {
 	const char **keys = xreallocarray(NULL, schema->count + 1, sizeof(*keys));
 
@@ -234,7 +234,7 @@ static void refuse_key(struct decode *decode, const struct schema *schema, const
 			goto out;
 		}
 	}
-	const char *nearest = nearest_key(schema, key->text);
+	const char *nearest = schema_nearest_key(schema, key->text);
 	if (nearest)
 		decode_fault(decode, key, "unknown field of %s; did you mean '%s'?", schema->name,
 			     nearest);

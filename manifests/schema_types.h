@@ -9,6 +9,8 @@
 json_t *field_fallback(const struct field *field);
 /* True when members of the object are translated by their own pointers (see struct field). */
 bool schema_has_pointers(const struct schema *schema);
+/* The row that a misspelt key most likely meant, or NULL. */
+const char *schema_nearest_key(const struct schema *schema, const char *key);
 
 /* Text of a scalar node; NULL after a diagnosis ("expected WHAT, found a list"). */
 const char *decode_scalar(struct decode *decode, const struct node *node, const char *what);
@@ -45,3 +47,9 @@ json_t *json_schema_pattern_or_reference(const char *expression);
 /* A schema that also takes a reference such as ${host.vars.x}, which any value may be. Takes
  * `schema`, new reference. */
 json_t *json_schema_or_reference(json_t *schema);
+
+/* What a row says of its default and of its changes, in words. The quote stands around values. */
+void print_default(const struct field *field, const char *quote, struct str *out);
+const char *effect_text(const struct field *field);
+/* Does the engine know of it? */
+bool field_is_compared(const struct field *field);
