@@ -11,7 +11,7 @@ CC ?= gcc
 CLANG ?= clang
 PREFIX ?= /usr/local
 DESTDIR ?=
-PKGS = yaml-0.1 libcurl jansson libssh sqlite3 libgit2 libzstd libcrypto
+PKGS = yaml-0.1 libcurl jansson libarchive libssh sqlite3 libgit2 libzstd libcrypto
 
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wundef -Wvla -Wformat=2 -Wno-missing-field-initializers
