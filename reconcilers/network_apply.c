@@ -114,7 +114,7 @@ static int remove_network(struct pass *pass, const struct action *action, struct
 
 /* A container on the network, and what puts it back. */
 struct member {
-	const struct object *object;
+	const char *id, *name;
 	json_t *endpoint; /* EndpointSettings */
 	bool fixed;	  /* has an address of its own choice */
 };
@@ -148,11 +148,29 @@ static json_t *copy_endpoint(const json_t *endpoint)
 	return copy;
 }
 
-static const struct resource *want_of(const struct pass *pass, const struct object *object)
+/* The manifest of a container on the network; NULL for one of ours that has none any more.
+ * ERROR_REFUSED for what is not drey's to touch. */
+static int find_want(const struct pass *pass, const struct object *object, const char *engine_name,
+		     const struct resource **ret_want, struct error *err)
 {
-	return object->ours && object->own.name
-		       ? desired_find(pass->desired, "Container", object->own.name)
-		       : NULL;
+	*ret_want = NULL;
+	if (object && object->ours) {
+		*ret_want = desired_find(pass->desired, "Container", object->own.name);
+		return 0;
+	}
+	for (size_t i = 0; i < pass->desired->count; i++) {
+		const struct resource *want = pass->desired->resources[i];
+
+		if (strcmp(want->kind->name, "Container") == 0 && resource_adopts(want) &&
+		    strcmp(resource_engine_name(want), engine_name) == 0)
+			*ret_want = want;
+	}
+	if (*ret_want)
+		return 0;
+	error_set(err, ERROR_REFUSED,
+		  "container '%s' is on it, which was not made by drey, and would be cut off",
+		  engine_name);
+	return error_hint(err, "take it off the network first");
 }
 
 static bool is_wanted_on(const struct pass *pass, const struct resource *want, const char *network)
@@ -168,25 +186,70 @@ static bool is_wanted_on(const struct pass *pass, const struct resource *want, c
 	return found;
 }
 
-static void gather(const struct pass *pass, struct members *members)
+static const struct object *find_id(const struct pass *pass, const char *id)
 {
 	for (size_t i = 0; i < pass->observed.count; i++) {
-		const struct object *object = pass->observed.objects[i];
-		const json_t *endpoint;
-		struct member member = { .object = object };
-
-		if (strcmp(object->kind->name, "Container") != 0)
-			continue;
-		endpoint = endpoint_of(object, members->network);
-		if (!endpoint)
-			continue;
-		const struct resource *want = want_of(pass, object);
-		member.endpoint = want && is_wanted_on(pass, want, members->network)
-					  ? container_endpoint(pass, want, members->network)
-					  : copy_endpoint(endpoint);
-		member.fixed = json_object_size(json_object_get(member.endpoint, "IPAMConfig")) > 0;
-		vec_push(&members->list, member);
+		if (str_eq(pass->observed.objects[i]->id, id))
+			return pass->observed.objects[i];
 	}
+	return NULL;
+}
+
+static const char *listed_name(const json_t *item)
+{
+	const char *name = json_string_value(json_array_get(json_object_get(item, "Names"), 0));
+
+	return name ? name + (*name == '/') : "";
+}
+
+static int add_member(struct pass *pass, struct members *members, const json_t *item,
+		      struct error *err)
+{
+	const char *id = json_string_value(json_object_get(item, "Id"));
+	const char *name = listed_name(item);
+	const json_t *networks =
+		json_object_get(json_object_get(item, "NetworkSettings"), "Networks");
+	const json_t *endpoint = json_object_get(networks, members->network);
+	const struct object *object = find_id(pass, id);
+	const struct resource *want;
+	struct member member = { 0 };
+
+	if (!id || !endpoint)
+		return 0;
+	if (find_want(pass, object, name, &want, err) < 0)
+		return -1;
+	if (object && object->inspect)
+		endpoint = endpoint_of(object, members->network);
+	member.id = arena_strdup(pass->arena, id);
+	member.name = arena_strdup(pass->arena, name);
+	member.endpoint = want && is_wanted_on(pass, want, members->network)
+				  ? container_endpoint(pass, want, members->network)
+				  : copy_endpoint(endpoint);
+	member.fixed = json_object_size(json_object_get(member.endpoint, "IPAMConfig")) > 0;
+	vec_push(&members->list, member);
+	return 0;
+}
+
+/* Asked of the engine, since what is foreign was not looked at closely, and stopped containers
+ * do not show in the network's own answer. */
+static int gather(struct pass *pass, struct members *members, struct error *err)
+{
+	json_t *filters = json_pack("{s:[s]}", "network", members->network);
+	CLEANUP(cleanup_free) char *text = json_dumps(filters, JSON_COMPACT);
+	CLEANUP(cleanup_free) char *path = engine_path("/containers/json?all=1&filters=%s", text);
+	json_t *list = NULL;
+	const json_t *item;
+	size_t i;
+	int ret;
+
+	json_decref(filters);
+	ret = engine_get(pass->engine, path, &list, err);
+	json_array_foreach (list, i, item) {
+		if (ret == 0)
+			ret = add_member(pass, members, item, err);
+	}
+	json_decref(list);
+	return ret;
 }
 
 static void members_done(struct members *members)
@@ -203,15 +266,15 @@ static int take_off(struct pass *pass, const struct members *members, struct err
 		json_t *now = NULL;
 		int rc = 0;
 
-		if (call_inspect(pass, member->object->id, &now, err) < 0)
+		if (call_inspect(pass, member->id, &now, err) < 0)
 			return -1;
 		const json_t *networks =
 			json_object_get(json_object_get(now, "NetworkSettings"), "Networks");
 		if (json_object_get(networks, members->network))
-			rc = call_disconnect(pass, members->network, member->object->id, true, err);
+			rc = call_disconnect(pass, members->network, member->id, true, err);
 		json_decref(now);
 		if (rc < 0)
-			return error_wrap(err, "%s", member->object->engine_name);
+			return error_wrap(err, "%s", member->name);
 	}
 	return 0;
 }
@@ -227,14 +290,14 @@ static int put_back(struct pass *pass, const struct members *members, struct err
 			json_t *now = NULL;
 
 			if (member->fixed != (fixed == 1) ||
-			    (call_inspect(pass, member->object->id, &now, &failed) == 0 && !now))
+			    (call_inspect(pass, member->id, &now, &failed) == 0 && !now))
 				continue;
 			json_decref(now);
-			if (call_connect(pass, members->network, member->object->id,
+			if (call_connect(pass, members->network, member->id,
 					 json_incref(member->endpoint), &failed) < 0 &&
 			    first.code == ERROR_NONE) {
 				first = failed;
-				error_wrap(&first, "%s", member->object->engine_name);
+				error_wrap(&first, "%s", member->name);
 			}
 		}
 	}
@@ -294,7 +357,12 @@ static int replace(struct pass *pass, const struct action *action, struct error 
 		return -1;
 	if (!old)
 		return create(pass, action, err);
-	gather(pass, &members);
+	ret = gather(pass, &members, err);
+	if (ret < 0) {
+		members_done(&members);
+		json_decref(old);
+		return -1;
+	}
 	pass_progress(pass, action, "take containers off");
 	ret = take_off(pass, &members, err);
 	if (ret == 0)

@@ -5,24 +5,11 @@
 #include "controller/plan/plan_internal.h"
 #include "reconcilers/volume.h"
 
-const char *plan_engine_name(const struct resource *resource)
-{
-	static const char *const keys[] = { "container_name", "name" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (!schema_field(resource->kind->spec, keys[i]))
-			continue;
-		const char *name = json_string_value(resource_get(resource, keys[i]));
-		if (name)
-			return name;
-	}
-	return resource->name;
-}
-
 bool plan_is_transient(const struct object *object)
 {
 	/* A container that fills a volume's next generation is labelled as that volume's. */
-	if (object->own.kind && strcmp(object->own.kind, object->kind->name) != 0)
+	if (object->unfinished ||
+	    (object->own.kind && strcmp(object->own.kind, object->kind->name) != 0))
 		return true;
 	return str_has_suffix(object->engine_name, ".drey-new") ||
 	       str_has_suffix(object->engine_name, ".drey-old");
@@ -79,7 +66,7 @@ static void compare_absent(struct draft *draft, struct action *action)
 	action->verdict = VERDICT_KEEP;
 	if (!have)
 		return;
-	if (!have->ours && !json_is_true(json_object_get(want->metadata, "adopt"))) {
+	if (!have->ours && !resource_adopts(want)) {
 		refuse(action, arena_printf(draft->arena,
 					    "'%s' is there and was not made by drey; 'adopt: true' "
 					    "in its metadata agrees to its removal",
@@ -104,7 +91,7 @@ static void compare_absent(struct draft *draft, struct action *action)
 /* Ours under another name, and somebody else's object sits on the right one. */
 static void check_name_taken(struct draft *draft, struct action *action)
 {
-	const char *name = plan_engine_name(action->want);
+	const char *name = resource_engine_name(action->want);
 	const struct object *other;
 
 	if (strcmp(action->kind->name, "Container") != 0 || !action->have || !action->have->ours ||
@@ -129,7 +116,8 @@ static const struct object *find_object(const struct pass *pass, const struct re
 	if (strcmp(want->kind->name, "Volume") == 0)
 		return volume_current(pass, want->name);
 	object = pass_find_ours(pass, want->kind, want->name);
-	return object ? object : pass_find_engine_name(pass, want->kind, plan_engine_name(want));
+	return object ? object
+		      : pass_find_engine_name(pass, want->kind, resource_engine_name(want));
 }
 
 void draft_compare(struct draft *draft, struct candidate *candidate)

@@ -54,8 +54,6 @@ MUST_CHECK int draft_prune(struct draft *draft, struct error *err);
 /* Order and edges; fills *ret_plan. */
 void draft_finish(struct draft *draft, struct plan *ret_plan);
 
-/* The engine's name of a declared resource: its own, unless a row renames it. */
-const char *plan_engine_name(const struct resource *resource);
 /* NAME.drey-new and NAME.drey-old, helpers of a restore: steps of an action, which recovery
  * finishes or undoes. */
 bool plan_is_transient(const struct object *object);
