@@ -50,7 +50,7 @@ static int mark_target(struct draft *draft, const char *text, bool *marked, stru
 {
 	const char *here = draft->pass->desired->host->name;
 	const struct manifest_set *set = draft->pass->set;
-	struct target target;
+	struct target target = { 0 };
 	bool found = false;
 
 	if (parse_target(text, draft->arena, &target, err) < 0)
