@@ -21,9 +21,8 @@ extern const struct schema container_schema;
 /* The engine's name: container_name, else metadata.name. */
 const char *container_engine_name(const struct resource *want);
 
-/* Sees NAME.drey-new or NAME.drey-old of a wanted container, or a label drey.replaces: what an
- * interrupted replacement left behind. */
-bool container_is_leftover(const struct object *object);
+/* Is it NAME.drey-new or NAME.drey-old, half of a replacement that is not over? */
+bool container_is_leftover(const char *engine_name);
 
 /* Copy of want's spec, resolved (see above). New reference. */
 json_t *container_resolve(const struct pass *pass, const struct resource *want);

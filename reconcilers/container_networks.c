@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Networks and the other namespaces of a container, names and addresses. */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -31,22 +32,26 @@ static json_t *decode_address(const struct field *field, const json_t *at, const
 	return json_string_length(at) ? address_normalize(json_string_value(at)) : NULL;
 }
 
-/* Docker writes 02:42:.., people write 02-42-.. as well. */
-static json_t *decode_mac(const struct field *field, const json_t *at, const json_t *whole)
+/* Engines write 02:42:.., people write 02-42-.. as well. */
+json_t *mac_normalize(const char *text)
 {
 	char mac[18];
-	size_t len = json_string_length(at);
+	size_t len = strlen(text);
 
+	if (len != sizeof(mac) - 1)
+		return json_string(text);
+	for (size_t i = 0; i <= len; i++)
+		mac[i] = text[i] == '-' ? ':' : (char)tolower((unsigned char)text[i]);
+	return json_string(mac);
+}
+
+static json_t *decode_mac(const struct field *field, const json_t *at, const json_t *whole)
+{
 	(void)field;
 	(void)whole;
-	if (len != sizeof(mac) - 1)
-		return len ? json_incref((json_t *)at) : NULL;
-	for (size_t i = 0; i <= len; i++) {
-		char c = json_string_value(at)[i];
-
-		mac[i] = c == '-' ? ':' : (char)(c >= 'A' && c <= 'F' ? c + 32 : c);
-	}
-	return json_string(mac);
+	if (!json_is_string(at))
+		return json_incref((json_t *)at);
+	return json_string_length(at) ? mac_normalize(json_string_value(at)) : NULL;
 }
 
 static const struct codec codec_address = { .decode = decode_address };

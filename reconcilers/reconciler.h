@@ -27,6 +27,9 @@ struct object {
 	const json_t *inspect;	 /* the engine's answer; NULL where not inspected */
 	const char *state;	 /* container: created, running, paused, restarting, exited, dead */
 	const char *image_id;	 /* container: the image it runs */
+	bool unfinished; /* a volume that is still being filled: not the one of its name yet */
+	/* An adopted container has changes in its own file system (GET .../changes). */
+	bool layer_changed;
 };
 
 /* What a host really has. Filled once per pass, then read only. */
@@ -106,8 +109,8 @@ struct pass {
 	struct observed observed;
 	struct pass_hooks hooks;
 	const struct logger *log;
-	struct pass_request *queue; /* reads still to do, see pass_queue() */
-	int monitor_ms;		    /* gate without a healthcheck; 5000 */
+	struct pass_request *queue, *queue_end; /* reads still to do, see pass_queue() */
+	int monitor_ms;				/* gate without a healthcheck; 5000 */
 };
 
 struct reconciler {
@@ -115,6 +118,8 @@ struct reconciler {
 
 	/* Kinds that live on an engine; NULL for the others. */
 	const char *list_path; /* GET that lists all of them: "/networks" */
+	/* Queues reads that need no list, so that they go out with it. May be NULL. */
+	void (*prepare)(struct pass *pass);
 	/* Takes the list: adds objects, queues inspects with pass_queue(). */
 	int (*listed)(struct pass *pass, const json_t *list, struct error *err);
 	/* Once all has been read, before compare: resolves what spans objects. May be NULL. */
@@ -153,7 +158,14 @@ struct object *pass_add_object(struct pass *pass, const struct kind *kind, const
 struct object *pass_find_engine_name(const struct pass *pass, const struct kind *kind,
 				     const char *engine_name);
 struct object *pass_find_ours(const struct pass *pass, const struct kind *kind, const char *name);
-/* The answer of inspect for a reference or ID, NULL when the image is not on the host. */
+/* The answer of inspect for a reference or ID (Id, RepoTags, RepoDigests, Config, Os,
+ * Architecture), NULL when the image is not on the host. */
 const json_t *pass_image(const struct pass *pass, const char *reference);
+/* Queues its inspect, once. */
+void pass_queue_image(struct pass *pass, const char *reference);
+/* The engine's name of a declared resource: its row `container_name` or `name`, else its own. */
+const char *resource_engine_name(const struct resource *resource);
+/* metadata.adopt: true. */
+bool resource_adopts(const struct resource *resource);
 
 void pass_progress(struct pass *pass, const struct action *action, const char *text);

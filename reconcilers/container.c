@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Containers: seeing what a host has, and rules across fields. */
+#include "reconcilers/container.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/base/mem.h"
+#include "controller/base/str.h"
+#include "reconcilers/container_codec.h"
+#include "reconcilers/container_compare.h"
+#include "reconcilers/network.h"
+
+static void release(void *json)
+{
+	json_decref(json);
+}
+
+static const json_t *member(const json_t *object, const char *key)
+{
+	return json_object_get(object, key);
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+/* --- seeing --- */
+
+static json_t *pick(const json_t *from, const char *const *keys)
+{
+	json_t *to = json_object();
+
+	for (; *keys; keys++) {
+		json_t *value = json_object_get(from, *keys);
+
+		if (value)
+			json_object_set(to, *keys, value);
+	}
+	return to;
+}
+
+/* Each element of an array, or each value of an object, cut down to the keys. */
+static json_t *pick_each(const json_t *from, const char *const *keys)
+{
+	json_t *to, *value;
+	const char *name;
+	size_t i;
+
+	if (json_is_object(from)) {
+		to = json_object();
+		json_object_foreach ((json_t *)from, name, value)
+			json_object_set_new(to, name, pick(value, keys));
+		return to;
+	}
+	to = json_array();
+	json_array_foreach (from, i, value)
+		json_array_append_new(to, pick(value, keys));
+	return to;
+}
+
+json_t *container_trim(const json_t *inspect)
+{
+	static const char *const top[] = { "Id", "Name", "Created", "Image", "RestartCount", NULL };
+	static const char *const state[] = { "Status", "ExitCode",  "StartedAt", "FinishedAt",
+					     "Error",  "OOMKilled", NULL };
+	static const char *const health[] = { "Status", NULL };
+	static const char *const config[] = { "Image", "Hostname", "Healthcheck", "StopTimeout",
+					      NULL };
+	static const char *const host[] = { "RestartPolicy", "AutoRemove", "NetworkMode",
+					    "IpcMode",	     "PidMode",	   "PortBindings",
+					    "Binds",	     "Mounts",	   NULL };
+	static const char *const mount[] = { "Type", "Name", "Source", "Destination", "RW", NULL };
+	static const char *const network[] = { "NetworkID",  "IPAMConfig", "Aliases",
+					       "MacAddress", "DriverOpts", NULL };
+	json_t *trimmed = pick(inspect, top), *value;
+
+	value = pick(member(inspect, "State"), state);
+	if (json_is_object(member(member(inspect, "State"), "Health")))
+		json_object_set_new(value, "Health",
+				    pick(member(member(inspect, "State"), "Health"), health));
+	json_object_set_new(trimmed, "State", value);
+	json_object_set_new(trimmed, "Config", pick(member(inspect, "Config"), config));
+	json_object_set_new(trimmed, "HostConfig", pick(member(inspect, "HostConfig"), host));
+	json_object_set_new(trimmed, "Mounts", pick_each(member(inspect, "Mounts"), mount));
+	value = json_object();
+	json_object_set_new(
+		value, "Networks",
+		pick_each(member(member(inspect, "NetworkSettings"), "Networks"), network));
+	json_object_set_new(trimmed, "NetworkSettings", value);
+	return trimmed;
+}
+
+static void forget(struct pass *pass, const struct object *object)
+{
+	struct observed *observed = &pass->observed;
+
+	for (size_t i = 0; i < observed->count; i++) {
+		if (observed->objects[i] != object)
+			continue;
+		memmove(&observed->objects[i], &observed->objects[i + 1],
+			(observed->count - i - 1) * sizeof(*observed->objects));
+		observed->count--;
+		return;
+	}
+}
+
+static const struct resource *wanted_as(const struct pass *pass, const char *engine_name)
+{
+	for (size_t i = 0; i < pass->desired->count; i++) {
+		const struct resource *want = pass->desired->resources[i];
+
+		if (want->kind == &reconciler_container.kind &&
+		    str_eq(container_engine_name(want), engine_name))
+			return want;
+	}
+	return NULL;
+}
+
+static int changes_read(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+			struct error *err)
+{
+	struct object *object = ctx;
+
+	(void)pass;
+	if (failed && failed->code != ERROR_NOT_FOUND) {
+		*err = *failed;
+		return error_wrap(err, "read what container %s has changed", object->engine_name);
+	}
+	object->layer_changed = json_array_size(reply) > 0;
+	return 0;
+}
+
+static int inspect_read(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+			struct error *err)
+{
+	struct object *object = ctx;
+	json_t *observed, *inspect;
+	const struct resource *want;
+
+	if (failed && failed->code == ERROR_NOT_FOUND) {
+		forget(pass, object);
+		return 0;
+	}
+	if (failed) {
+		*err = *failed;
+		return error_wrap(err, "inspect container %s", object->engine_name);
+	}
+	if (!json_is_object(member(reply, "Config")) ||
+	    !json_is_object(member(reply, "HostConfig")) || !json_is_object(member(reply, "State")))
+		return error_set(err, ERROR_REMOTE,
+				 "inspect container %s: the answer is none of an engine's",
+				 object->engine_name);
+	inspect = container_trim(reply);
+	arena_defer(pass->arena, release, inspect);
+	observed = schema_observe(&container_schema, reply);
+	arena_defer(pass->arena, release, observed);
+	object->inspect = inspect;
+	object->observed = observed;
+	if (text(member(inspect, "State"), "Status"))
+		object->state = text(member(inspect, "State"), "Status");
+	if (text(inspect, "Image"))
+		object->image_id = text(inspect, "Image");
+	if (object->image_id)
+		pass_queue_image(pass, object->image_id);
+	want = object->ours ? NULL : wanted_as(pass, object->engine_name);
+	if (want && resource_adopts(want)) {
+		CLEANUP(cleanup_free)
+		char *path = engine_path("/containers/%s/changes", object->id);
+
+		pass_queue(pass, path, changes_read, object);
+	}
+	return 0;
+}
+
+/* Names hold "/web", and "/other/web" for links to it. */
+static const char *list_name(const json_t *item)
+{
+	json_t *name;
+	size_t i;
+
+	json_array_foreach (member(item, "Names"), i, name) {
+		const char *s = json_string_value(name);
+
+		if (s && s[0] == '/' && !strchr(s + 1, '/'))
+			return s + 1;
+	}
+	return NULL;
+}
+
+static int container_listed(struct pass *pass, const json_t *list, struct error *err)
+{
+	json_t *item;
+	size_t i;
+
+	if (!json_is_array(list))
+		return error_set(err, ERROR_REMOTE, "the engine's list of containers is no list");
+	json_array_foreach (list, i, item) {
+		const char *id = text(item, "Id"), *name = list_name(item);
+		struct object *object;
+
+		/* One that is just being removed may have lost its name already. */
+		if (!id || !name)
+			continue;
+		object = pass_add_object(pass, &reconciler_container.kind, id, name,
+					 member(item, "Labels"));
+		object->state = arena_strdup(pass->arena, text(item, "State") ?: "");
+		object->image_id = arena_strdup(pass->arena, text(item, "ImageID") ?: "");
+		if (!object->ours && !wanted_as(pass, name) && !container_is_leftover(name))
+			continue;
+		CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/json", id);
+		pass_queue(pass, path, inspect_read, object);
+	}
+	for (i = 0; i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+
+		if (object->kind == &reconciler_container.kind && object->ours && *object->image_id)
+			pass_queue_image(pass, object->image_id);
+	}
+	return 0;
+}
+
+static void container_prepare(struct pass *pass)
+{
+	for (size_t i = 0; i < pass->desired->count; i++) {
+		const struct resource *want = pass->desired->resources[i];
+
+		if (want->kind == &reconciler_container.kind)
+			pass_queue_image(pass, resource_string(want, "image"));
+	}
+}
+
+/* What only the whole shows: whether an image brought the labels, who "container:<id>" is,
+ * whether an endpoint's network is still the one of its name. */
+static int container_observed(struct pass *pass, struct error *err)
+{
+	(void)err;
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		struct object *object = pass->observed.objects[i];
+		const json_t *image = pass_image(pass, object->image_id);
+
+		if (object->kind != &reconciler_container.kind)
+			continue;
+		if (object->ours &&
+		    !ownership_read(object->labels, member(member(image, "Config"), "Labels"),
+				    &object->own)) {
+			object->ours = false;
+			object->own = (struct ownership){ 0 };
+		}
+		if (object->observed)
+			container_refine(pass, object);
+	}
+	return 0;
+}
+
+bool container_is_leftover(const char *engine_name)
+{
+	return str_has_suffix(engine_name, CONTAINER_NEW) ||
+	       str_has_suffix(engine_name, CONTAINER_OLD);
+}
+
+/* --- rules across fields --- */
+
+struct verify {
+	const struct resource *resource;
+	struct diagnostics *diagnostics;
+};
+
+static void fault(const struct verify *v, const char *path, const char *message)
+{
+	CLEANUP(cleanup_free) char *at = xasprintf("spec.%s", path);
+
+	diagnose(v->diagnostics, SEVERITY_ERROR, node_find(v->resource->node, at), "%s: %s", at,
+		 message);
+}
+
+static const json_t *written(const struct verify *v, const char *key)
+{
+	return resource_get(v->resource, key);
+}
+
+static int64_t number(const struct verify *v, const char *key)
+{
+	return json_integer_value(written(v, key));
+}
+
+static void verify_networks(const struct verify *v)
+{
+	const char *mode = json_string_value(written(v, "network_mode"));
+	bool bridge = !mode || strcmp(mode, "bridge") == 0;
+
+	if (mode && json_object_size(written(v, "networks")))
+		fault(v, "network_mode", "stands in place of networks; write one of the two");
+	if (!bridge && json_array_size(written(v, "ports")))
+		fault(v, "ports",
+		      strcmp(mode, "host") == 0
+			      ? "on the host's network every port is the host's; "
+				"nothing is published"
+			      : "nothing is published without a network of its own; "
+				"publish on the container whose network it is");
+	if (mode && strchr(mode, ':') &&
+	    (written(v, "hostname") || written(v, "dns") || written(v, "extra_hosts")))
+		fault(v, "network_mode",
+		      "names and name servers are the other container's: hostname, dns and "
+		      "extra_hosts can't be written");
+}
+
+static void verify_limits(const struct verify *v)
+{
+	int64_t memory = number(v, "mem_limit"), swap = number(v, "memswap_limit");
+
+	if (swap > 0 && !memory)
+		fault(v, "memswap_limit", "needs mem_limit");
+	else if (swap > 0 && swap < memory)
+		fault(v, "memswap_limit",
+		      "counts memory and swap together: it can't be below mem_limit");
+	if (memory && number(v, "mem_reservation") > memory)
+		fault(v, "mem_reservation", "can't be above mem_limit");
+	if (number(v, "cpus") && (number(v, "cpu_quota") || number(v, "cpu_period")))
+		fault(v, "cpus", "says the same as cpu_quota and cpu_period; write one of the two");
+	if (json_is_true(written(v, "oom_kill_disable")) && !memory)
+		fault(v, "oom_kill_disable",
+		      "without mem_limit it would let the host itself run out of memory");
+}
+
+static void verify_security(const struct verify *v)
+{
+	json_t *option;
+	size_t i;
+
+	json_array_foreach (written(v, "security_opt"), i, option) {
+		const char *s = json_string_value(option);
+
+		if ((str_has_prefix(s, "seccomp=") || str_has_prefix(s, "seccomp:")) &&
+		    strcmp(s + 8, "unconfined") != 0 && strcmp(s + 8, "builtin") != 0 &&
+		    s[8] != '{')
+			fault(v, "security_opt",
+			      "seccomp takes unconfined, builtin or the profile's JSON itself; a "
+			      "profile's file is not read");
+		if (str_has_prefix(s, "systempaths"))
+			fault(v, "security_opt", "systempaths is not done yet");
+	}
+}
+
+static void verify_health(const struct verify *v)
+{
+	const json_t *health = written(v, "healthcheck");
+
+	if (json_is_true(member(health, "disable")) && json_object_size(health) > 1)
+		fault(v, "healthcheck", "disable stands alone: nothing else has a meaning then");
+}
+
+static void verify_mounts(const struct verify *v)
+{
+	json_t *mount;
+	size_t i;
+
+	json_array_foreach (written(v, "volumes"), i, mount) {
+		CLEANUP(cleanup_free) char *path = xasprintf("volumes.%zu", i);
+		const char *type = text(mount, "type") ?: "volume", *source = text(mount, "source");
+
+		if (strcmp(type, "bind") == 0 && (!source || source[0] != '/'))
+			fault(v, path, "a bind names a directory of the host by its absolute path");
+		else if (strcmp(type, "tmpfs") == 0 && source)
+			fault(v, path, "a tmpfs has no source");
+		else if (strcmp(type, "volume") == 0 && source && strchr(source, '/'))
+			fault(v, path, "a volume has a name; a path takes type: bind");
+		for (const char *const *group =
+			     (const char *const[]){ "bind", "volume", "tmpfs", NULL };
+		     *group; group++) {
+			if (member(mount, *group) && strcmp(*group, type) != 0)
+				fault(v, path, "options of another type of mount");
+		}
+	}
+}
+
+static void verify_rest(const struct verify *v)
+{
+	const char *state = resource_string(v->resource, "state");
+	const char *restart = resource_string(v->resource, "restart");
+	const json_t *depends_on = written(v, "depends_on");
+	json_t *value;
+	const char *name;
+
+	if (strcmp(state, "completed") == 0 && !str_has_prefix(restart, "on-failure") &&
+	    strcmp(restart, "no") != 0)
+		fault(v, "restart",
+		      "a container that completes is not started again: no or "
+		      "on-failure");
+	if (json_integer_value(written(v, "stop_grace_period")) % 1000000000)
+		fault(v, "stop_grace_period", "an engine counts in whole seconds");
+	if (member(depends_on, v->resource->name))
+		fault(v, "depends_on", "a container can't depend on itself");
+	json_object_foreach ((json_t *)written(v, "labels"), name, value) {
+		if (str_has_prefix(name, LABEL_PREFIX))
+			fault(v, "labels", "labels that begin with drey. are drey's own");
+	}
+	if (container_is_leftover(container_engine_name(v->resource)))
+		fault(v, "container_name",
+		      "names that end in " CONTAINER_NEW " or " CONTAINER_OLD
+		      " are those of a replacement under way");
+	for (const char *const *key = (const char *const[]){ "network_mode", "ipc", "pid", NULL };
+	     *key; key++) {
+		if (str_eq(container_partner(v->resource, *key), v->resource->name))
+			fault(v, *key, "a container can't share with itself");
+	}
+}
+
+static void container_verify(const struct resource *resource, struct diagnostics *diagnostics)
+{
+	const struct verify v = { .resource = resource, .diagnostics = diagnostics };
+
+	verify_networks(&v);
+	verify_limits(&v);
+	verify_security(&v);
+	verify_health(&v);
+	verify_mounts(&v);
+	verify_rest(&v);
+}
+
+const struct reconciler reconciler_container = {
+	.kind = {
+		.name = "Container",
+		.doc = "A container on each host that it is placed on.",
+		.scope = SCOPE_HOST,
+		.phase = 30,
+		.spec = &container_schema,
+		.verify = container_verify,
+		.example = "apiVersion: drey/v1\n"
+			   "kind: Container\n"
+			   "metadata: { name: web, labels: { tier: front } }\n"
+			   "spec:\n"
+			   "  image: registry.example.com/web:1.4.2\n"
+			   "  ports: [\"8080:80\"]\n"
+			   "  restart: unless-stopped\n"
+			   "  healthcheck: { test: [\"CMD\", \"wget\", \"-qO-\", "
+			   "\"localhost/health\"], interval: 5s }\n",
+	},
+	.list_path = "/containers/json?all=1",
+	.prepare = container_prepare,
+	.listed = container_listed,
+	.observed = container_observed,
+	.compare = container_compare,
+	.apply = container_apply,
+	.recover = container_recover,
+};

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What differs between a container and its manifest, and what that takes. Pure. */
+#include "reconcilers/container_compare.h"
+
+#include <string.h>
+
+#include "controller/base/mem.h"
+#include "controller/base/str.h"
+
+static void release(void *json)
+{
+	json_decref(json);
+}
+
+/* Values of changes live as long as the plan. Takes the reference. */
+static json_t *keep(struct arena *arena, json_t *value)
+{
+	if (value)
+		arena_defer(arena, release, value);
+	return value;
+}
+
+static void add_change(struct action *action, const char *key, const json_t *before,
+		       const json_t *after, enum effect effect)
+{
+	const struct field *field = schema_field(&container_schema, key);
+	const json_t *ignored;
+	size_t i;
+
+	json_array_foreach (resource_ignore(action->want), i, ignored) {
+		if (str_eq(json_string_value(ignored), key))
+			return;
+	}
+	struct change change = {
+		.field = field,
+		.leaf = field,
+		.path = key,
+		.before = before,
+		.after = after,
+		.effect = effect,
+	};
+	vec_push(&action->changes.list, change);
+}
+
+/* --- image --- */
+
+/* A reference with everything in it that Docker supplies: "docker.io/library/web:latest". With a
+ * digest the tag means nothing (distribution/reference). */
+static void full_reference(const char *reference, struct str *out)
+{
+	size_t name_len = strcspn(reference, "@");
+	const char *digest = reference + name_len, *slash, *tag = NULL;
+
+	for (size_t i = name_len; i-- > 0 && reference[i] != '/';) {
+		if (reference[i] == ':')
+			tag = reference + i;
+	}
+	if (tag)
+		name_len = (size_t)(tag - reference);
+	slash = memchr(reference, '/', name_len);
+	size_t domain = slash ? (size_t)(slash - reference) : 0;
+	bool has_domain =
+		domain && (memchr(reference, '.', domain) || memchr(reference, ':', domain) ||
+			   strncmp(reference, "localhost/", domain + 1) == 0);
+	if (has_domain && strncmp(reference, "index.docker.io/", domain + 1) == 0) {
+		reference += strlen("index.");
+		name_len -= strlen("index.");
+	}
+	if (!has_domain)
+		str_append(out, slash ? "docker.io/" : "docker.io/library/");
+	str_append_n(out, reference, name_len);
+	if (*digest)
+		str_append(out, digest);
+	else if (tag)
+		str_append_n(out, tag, strcspn(tag, "@"));
+	else
+		str_append(out, ":latest");
+}
+
+static bool same_reference(const char *a, const char *b)
+{
+	struct str full_a, full_b;
+
+	str_init(&full_a, 0);
+	str_init(&full_b, 0);
+	full_reference(a, &full_a);
+	full_reference(b, &full_b);
+	bool same = strcmp(full_a.data, full_b.data) == 0;
+	str_done(&full_a);
+	str_done(&full_b);
+	return same;
+}
+
+static bool is_image_id(const char *reference)
+{
+	return str_has_prefix(reference, "sha256:");
+}
+
+enum { SHORT_DIGEST = 19 }; /* "sha256:" and twelve digits */
+
+/* The image as people know it, and which one it is: two that bear one name. */
+static json_t *image_text(const char *reference, const char *id)
+{
+	return json_sprintf("%s (%.*s)", reference, SHORT_DIGEST, id);
+}
+
+static void compare_image(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	const struct object *have = action->have;
+	const char *want = resource_string(action->want, "image");
+	const json_t *observed = json_object_get(have->observed, "image");
+	const json_t *image = pass_image(pass, want);
+	const char *there = json_string_value(observed), *have_id = have->image_id ?: "";
+	const char *want_id = json_string_value(json_object_get(image, "Id"));
+
+	/* One made from an ID says nothing of names. */
+	bool same = there && (same_reference(want, there) ||
+			      (is_image_id(there) && str_eq(want_id, have_id)));
+	if (!same) {
+		add_change(action, "image", observed, resource_get(action->want, "image"),
+			   EFFECT_REPLACE);
+	} else if (want_id && strcmp(want_id, have_id) != 0) {
+		add_change(action, "image", keep(arena, image_text(want, have_id)),
+			   keep(arena, image_text(want, want_id)), EFFECT_REPLACE);
+		action->reason =
+			arena_printf(arena, "image %s now means %.*s", want, SHORT_DIGEST, want_id);
+	}
+}
+
+/* --- state --- */
+
+static bool is_state(const struct object *have, const char *state)
+{
+	return str_eq(have->state, state);
+}
+
+static void change_state(struct action *action, struct arena *arena, const char *to)
+{
+	add_change(action, "state", keep(arena, json_string(action->have->state)),
+		   keep(arena, json_string(to)), EFFECT_STATE);
+}
+
+static int exit_code(const struct object *have)
+{
+	const json_t *state = json_object_get(have->inspect, "State");
+
+	return (int)json_integer_value(json_object_get(state, "ExitCode"));
+}
+
+/* Runs once per container; what failed is not run again until something else takes its place. */
+static void compare_completed(struct action *action, struct arena *arena)
+{
+	const struct object *have = action->have;
+
+	if (is_state(have, "created") || is_state(have, "paused")) {
+		change_state(action, arena, "completed");
+	} else if (is_state(have, "exited") && exit_code(have) != 0) {
+		action->verdict = VERDICT_REFUSE;
+		action->reason = arena_printf(arena,
+					      "it exited with %d; it is not run again until its "
+					      "manifest or its image changes",
+					      exit_code(have));
+	}
+}
+
+static void compare_state(struct action *action, struct arena *arena)
+{
+	const struct object *have = action->have;
+	const char *want = container_wanted_state(action->want);
+	bool up = is_state(have, "running") || is_state(have, "paused") ||
+		  is_state(have, "restarting");
+
+	if (strcmp(want, "completed") == 0) {
+		compare_completed(action, arena);
+	} else if (strcmp(want, "stopped") == 0) {
+		if (up)
+			change_state(action, arena, want);
+	} else if (is_state(have, "restarting")) {
+		/* The engine's own policy is at work: starting it as well would only disturb. */
+		action->warning = arena_printf(
+			arena, "it does not stay up: the engine is restarting it, last exit %d",
+			exit_code(have));
+	} else if (!is_state(have, strcmp(want, "paused") == 0 ? "paused" : "running")) {
+		change_state(action, arena, want);
+	}
+}
+
+/* --- effects --- */
+
+static bool is_nothing(const json_t *value)
+{
+	return !value || (json_is_integer(value) && json_integer_value(value) == 0) ||
+	       (json_is_string(value) && json_string_length(value) == 0);
+}
+
+/*
+ * POST update takes 0 and "" for "leave alone", so a limit can be set and never taken away
+ * (moby daemon/container/container_unix.go, UpdateContainer); pids_limit alone has a value for
+ * none. Swap without limit is stored but not given to a running control group
+ * (daemon/update_linux.go). From cpus to quota and back one of the two is taken away.
+ */
+static bool update_can_do(const struct change *change)
+{
+	const char *key = change->field->key;
+
+	if (strcmp(key, "restart") == 0 || strcmp(key, "pids_limit") == 0 ||
+	    strcmp(key, "container_name") == 0)
+		return true;
+	if (strcmp(key, "memswap_limit") == 0 && json_integer_value(change->after) < 0)
+		return false;
+	return !is_nothing(change->after);
+}
+
+static void raise_effects(struct action *action, struct arena *arena)
+{
+	VEC_FOREACH (struct change *, change, &action->changes.list) {
+		if (change->effect != EFFECT_LIVE || update_can_do(change))
+			continue;
+		change->effect = EFFECT_REPLACE;
+		if (!action->reason)
+			action->reason = arena_printf(arena,
+						      "an engine can't take %s away from a "
+						      "container that has it",
+						      change->path);
+	}
+}
+
+bool container_changes_effect(const struct action *action, enum effect effect)
+{
+	VEC_FOREACH (const struct change *, change, &action->changes.list) {
+		if (change->effect == effect)
+			return true;
+	}
+	return false;
+}
+
+bool container_changes_path(const struct action *action, const char *path)
+{
+	VEC_FOREACH (const struct change *, change, &action->changes.list) {
+		if (strcmp(change->path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* --- the whole --- */
+
+static void compare_fields(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	const struct resource *want = action->want;
+	const json_t *image = pass_image(pass, resource_string(want, "image"));
+	json_t *resolved = container_resolve(pass, want);
+	json_t *expected = container_expected(pass, resolved, image, arena, &action->warning);
+
+	keep(arena, expected);
+	json_decref(resolved);
+	/* Two spellings of one image are no difference, one spelling of two is: compared apart. */
+	json_object_set(expected, "image", json_object_get(action->have->observed, "image"));
+	schema_diff(&container_schema, action->have->observed, expected, resource_ignore(want),
+		    &action->changes);
+	action->known_after_pull = !image;
+}
+
+static void compare_name(struct action *action, struct arena *arena)
+{
+	const char *name = container_engine_name(action->want);
+	const char *there = action->have->engine_name;
+
+	if (strcmp(there, name) == 0)
+		return;
+	add_change(action, "container_name", keep(arena, json_string(there)),
+		   keep(arena, json_string(name)), EFFECT_LIVE);
+	if (container_is_leftover(there) && !action->reason)
+		action->reason = "an interrupted replacement is to be finished or undone";
+}
+
+/* Another object that says it is the same container: copied by hand, or left behind. */
+static void note_other_claimant(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	for (size_t i = 0; i < pass->observed.count && !action->warning; i++) {
+		const struct object *other = pass->observed.objects[i];
+
+		if (other == action->have || other->kind != action->kind || !other->ours ||
+		    !str_eq(other->own.name, action->name) ||
+		    container_is_leftover(other->engine_name))
+			continue;
+		action->warning = arena_printf(arena,
+					       "container %s is labelled as this one too; it is "
+					       "left alone",
+					       other->engine_name);
+	}
+}
+
+static void decide(struct action *action)
+{
+	const struct object *have = action->have;
+
+	if (container_changes_effect(action, EFFECT_REPLACE)) {
+		/* What is made anew runs anew: an old failure is no reason any more. */
+		if (action->verdict == VERDICT_REFUSE)
+			action->reason = NULL;
+		action->verdict = VERDICT_REPLACE;
+	} else if (is_state(have, "dead")) {
+		action->verdict = VERDICT_REPLACE;
+		action->reason = "the engine failed to remove it and can't start it again";
+	} else if (action->verdict == VERDICT_KEEP && action->changes.list.count) {
+		action->verdict = VERDICT_UPDATE;
+	}
+	if (action->verdict == VERDICT_REPLACE && !have->ours && have->layer_changed &&
+	    !resource_bool(action->want, "discard_changes")) {
+		action->verdict = VERDICT_REFUSE;
+		action->reason = "it was not made by drey and has written into its own file "
+				 "system, which a replacement would lose; discard_changes: true "
+				 "in its spec agrees to that";
+	}
+	if (action->verdict == VERDICT_REPLACE)
+		action->loses_data = !have->ours && have->layer_changed;
+}
+
+void container_compare(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	const struct object *have = action->have;
+
+	action->changes.arena = arena;
+	if (!have) {
+		action->verdict = VERDICT_CREATE;
+		action->known_after_pull =
+			!pass_image(pass, resource_string(action->want, "image"));
+		return;
+	}
+	if (!have->ours && !resource_adopts(action->want)) {
+		action->verdict = VERDICT_REFUSE;
+		action->reason = arena_printf(arena,
+					      "a container named '%s' is there that was not made "
+					      "by drey for this project; rename or remove it, or "
+					      "take it over with metadata.adopt: true",
+					      have->engine_name);
+		return;
+	}
+	if (!have->observed || is_state(have, "removing")) {
+		action->verdict = VERDICT_REFUSE;
+		action->reason = "the engine is just removing it; look again in a moment";
+		return;
+	}
+	action->verdict = VERDICT_KEEP;
+	compare_image(pass, action, arena);
+	compare_fields(pass, action, arena);
+	compare_name(action, arena);
+	compare_state(action, arena);
+	raise_effects(action, arena);
+	decide(action);
+	note_other_claimant(pass, action, arena);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of the container kind that only look share. */
+#pragma once
+
+#include "reconcilers/container.h"
+
+extern const struct reconciler reconciler_container;
+
+/* Brings an object's observed spec into the terms of resolved specs: partners by name instead of
+ * ID, endpoints of networks that are gone left out. */
+void container_refine(const struct pass *pass, struct object *object);
+
+/* What inspect would show if a resolved spec were created on this host now. image: answer of its
+ * inspect, or NULL. *ret_warning (arena, may stay as it is): what the host can't do of it. New
+ * reference. */
+json_t *container_expected(const struct pass *pass, const json_t *resolved, const json_t *image,
+			   struct arena *arena, const char **ret_warning);
+
+void container_compare(const struct pass *pass, struct action *action, struct arena *arena);

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From what a manifest says to what an engine would show: names become the engine's, each value
+ * gets the one spelling that the decoders use too, and what the engine makes of it is worked out.
+ */
+#include <string.h>
+
+#include "controller/base/mem.h"
+#include "controller/base/str.h"
+#include "reconcilers/container_codec.h"
+#include "reconcilers/container_compare.h"
+#include "reconcilers/network.h"
+#include "reconcilers/volume.h"
+
+const char *container_engine_name(const struct resource *want)
+{
+	return resource_engine_name(want);
+}
+
+const char *container_wanted_state(const struct resource *want)
+{
+	return resource_string(want, "state");
+}
+
+const char *container_partner(const struct resource *want, const char *key)
+{
+	return namespace_ref_name(resource_get(want, key));
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+/* --- names --- */
+
+static void resolve_mount(const struct pass *pass, json_t *mount)
+{
+	const char *source = text(mount, "source"), *type = text(mount, "type");
+	json_t *tmpfs = json_object_get(mount, "tmpfs");
+	const char *mode = text(tmpfs, "mode");
+	char *target = path_clean(text(mount, "target") ?: "");
+
+	json_object_set_new(mount, "target", json_string(target));
+	free(target);
+	if (!type)
+		json_object_set_new(mount, "type", json_string("volume"));
+	if (source && (!type || strcmp(type, "volume") == 0))
+		json_object_set_new(mount, "source", json_string(volume_engine_name(pass, source)));
+	if (mode && mode[0] == '0' && mode[1])
+		json_object_set_new(tmpfs, "mode", json_string(mode + 1));
+}
+
+static void resolve_endpoint(json_t *endpoint)
+{
+	static const char *const addresses[] = { "ipv4_address", "ipv6_address" };
+	const char *mac = text(endpoint, "mac_address");
+
+	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+		const char *address = text(endpoint, addresses[i]);
+
+		if (address)
+			json_object_set_new(endpoint, addresses[i], address_normalize(address));
+	}
+	if (mac)
+		json_object_set_new(endpoint, "mac_address", mac_normalize(mac));
+}
+
+static void resolve_networks(const struct pass *pass, json_t *spec)
+{
+	json_t *networks = json_object_get(spec, "networks"), *resolved, *endpoint;
+	const char *name, *hostname = text(spec, "hostname");
+
+	if (!networks)
+		return;
+	resolved = json_object();
+	json_object_foreach (networks, name, endpoint) {
+		json_t *aliases = json_object_get(endpoint, "aliases");
+
+		resolve_endpoint(endpoint);
+		/* The host name resolves anyway, and older engines list it among the aliases:
+		 * what inspect shows does not tell who asked for it. */
+		for (size_t i = json_array_size(aliases); hostname && i-- > 0;) {
+			if (str_eq(json_string_value(json_array_get(aliases, i)), hostname))
+				json_array_remove(aliases, i);
+		}
+		json_object_set(resolved, network_engine_name(pass, name), endpoint);
+	}
+	json_object_set_new(spec, "networks", resolved);
+}
+
+/* "service:db" -> "container:<engine name of db>". */
+static void resolve_partner(const struct pass *pass, json_t *spec, const char *key)
+{
+	const char *name = namespace_ref_name(json_object_get(spec, key));
+	const struct resource *partner;
+
+	if (!name)
+		return;
+	partner = desired_find(pass->desired, "Container", name);
+	json_object_set_new(
+		spec, key,
+		json_sprintf("container:%s", partner ? container_engine_name(partner) : name));
+}
+
+/* --- spellings --- */
+
+static void map_row(json_t *spec, const char *key, json_t *(*normalize)(const char *text))
+{
+	json_t *list = json_object_get(spec, key), *item;
+	size_t i;
+
+	json_array_foreach (list, i, item)
+		json_array_set_new(list, i, normalize(json_string_value(item)));
+}
+
+static void normalize_expose(json_t *spec)
+{
+	json_t *list = json_object_get(spec, "expose"), *expanded, *item;
+	size_t i;
+
+	if (!list)
+		return;
+	expanded = json_array();
+	json_array_foreach (list, i, item)
+		expose_expand(json_string_value(item), expanded);
+	json_object_set_new(spec, "expose", expanded);
+}
+
+static void normalize_ports(json_t *spec)
+{
+	json_t *port;
+	size_t i;
+
+	json_array_foreach (json_object_get(spec, "ports"), i, port) {
+		const char *ip = text(port, "host_ip");
+
+		if (ip)
+			json_object_set_new(port, "host_ip", address_normalize(ip));
+		if (str_eq(text(port, "published"), "0"))
+			json_object_del(port, "published");
+	}
+}
+
+static void normalize_devices(json_t *spec)
+{
+	json_t *device;
+	size_t i;
+
+	json_array_foreach (json_object_get(spec, "devices"), i, device) {
+		if (!text(device, "target"))
+			json_object_set(device, "target", json_object_get(device, "source"));
+		if (!text(device, "permissions"))
+			json_object_set_new(device, "permissions", json_string("rwm"));
+	}
+}
+
+/* See decode_security(). */
+static void drop_implied_security(json_t *spec)
+{
+	json_t *list = json_object_get(spec, "security_opt");
+	bool implied = json_is_true(json_object_get(spec, "privileged")) ||
+		       str_eq(text(spec, "ipc"), "host") || str_eq(text(spec, "pid"), "host");
+
+	for (size_t i = json_array_size(list); implied && i-- > 0;) {
+		if (str_eq(json_string_value(json_array_get(list, i)), "label=disable"))
+			json_array_remove(list, i);
+	}
+}
+
+static void normalize(json_t *spec)
+{
+	const char *directory = text(spec, "working_dir"), *signal = text(spec, "stop_signal");
+
+	map_row(spec, "cap_add", capability_normalize);
+	map_row(spec, "cap_drop", capability_normalize);
+	map_row(spec, "security_opt", security_normalize);
+	map_row(spec, "tmpfs", tmpfs_normalize);
+	drop_implied_security(spec);
+	normalize_expose(spec);
+	normalize_ports(spec);
+	normalize_devices(spec);
+	if (json_integer_value(json_object_get(spec, "pids_limit")) <= 0)
+		json_object_del(spec, "pids_limit");
+	if (str_eq(text(spec, "restart"), "on-failure:0"))
+		json_object_set_new(spec, "restart", json_string("on-failure"));
+	if (directory) {
+		CLEANUP(cleanup_free) char *clean = path_clean(directory);
+
+		json_object_set_new(spec, "working_dir", json_string(clean));
+	}
+	if (signal)
+		json_object_set_new(spec, "stop_signal", signal_normalize(signal));
+}
+
+json_t *container_resolve(const struct pass *pass, const struct resource *want)
+{
+	json_t *spec = json_deep_copy(want->spec), *mount;
+	size_t i;
+
+	json_array_foreach (json_object_get(spec, "volumes"), i, mount)
+		resolve_mount(pass, mount);
+	resolve_networks(pass, spec);
+	resolve_partner(pass, spec, "network_mode");
+	resolve_partner(pass, spec, "ipc");
+	resolve_partner(pass, spec, "pid");
+	normalize(spec);
+	return spec;
+}
+
+/* --- what the engine makes of it --- */
+
+static int64_t number(const json_t *spec, const char *key)
+{
+	return json_integer_value(json_object_get(spec, key));
+}
+
+/* Limits that the host's kernel can't keep are dropped by the engine with a warning (moby
+ * daemon/daemon_unix.go, verifyPlatformContainerResources), so they can't be expected. */
+static void drop_unsupported(json_t *expected, const json_t *resolved, const json_t *info,
+			     struct arena *arena, const char **ret_warning)
+{
+	static const struct {
+		const char *row, *info;
+	} limits[] = {
+		{ "mem_limit", "MemoryLimit" },
+		{ "mem_reservation", "MemoryLimit" },
+		{ "memswap_limit", "MemoryLimit" },
+		{ "kernel_memory", "KernelMemory" },
+		{ "cpu_shares", "CPUShares" },
+		{ "cpuset", "CPUSet" },
+		{ "cpuset_mems", "CPUSet" },
+		{ "pids_limit", "PidsLimit" },
+		{ "cpu_period", "CpuCfsPeriod" },
+		{ "cpu_quota", "CpuCfsQuota" },
+		{ "oom_kill_disable", "OomKillDisable" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		if (!json_is_false(json_object_get(info, limits[i].info)) ||
+		    !json_object_get(resolved, limits[i].row))
+			continue;
+		json_object_del(expected, limits[i].row);
+		*ret_warning =
+			arena_printf(arena, "the host's kernel can't do %s: it has no effect there",
+				     limits[i].row);
+	}
+	/* Control groups v2 have no swappiness of their own. */
+	if (str_eq(text(info, "CgroupVersion"), "2") &&
+	    json_object_get(resolved, "mem_swappiness")) {
+		json_object_del(expected, "mem_swappiness");
+		*ret_warning = "the host's kernel can't do mem_swappiness: it has no effect there";
+	}
+}
+
+/* Twice the memory where nobody says (adaptContainerSettings), no limit where swap is not counted
+ * (both moby daemon/daemon_unix.go). */
+static void expect_swap(json_t *expected, const json_t *info)
+{
+	int64_t memory = number(expected, "mem_limit"), swap = number(expected, "memswap_limit");
+
+	if (memory <= 0)
+		return;
+	if (json_is_false(json_object_get(info, "SwapLimit")))
+		swap = -1;
+	else if (swap == 0)
+		swap = 2 * memory;
+	json_object_set_new(expected, "memswap_limit", json_integer(swap));
+}
+
+json_t *container_expected(const struct pass *pass, const json_t *resolved, const json_t *image,
+			   struct arena *arena, const char **ret_warning)
+{
+	const json_t *config = json_object_get(image, "Config"), *info = pass->observed.info;
+	json_t *none = image && !json_is_object(config) ? json_object() : NULL;
+	json_t *expected = schema_expect(&container_schema, resolved, none ? none : config);
+	const char *mode = text(resolved, "network_mode");
+
+	json_decref(none);
+	drop_unsupported(expected, resolved, info, arena, ret_warning);
+	expect_swap(expected, info);
+	if ((!mode || strcmp(mode, "bridge") == 0) &&
+	    json_object_size(json_object_get(expected, "networks")) == 0)
+		json_object_set_new(expected, "networks", json_pack("{s:{}}", "bridge"));
+	return expected;
+}
+
+/* --- what the engine shows --- */
+
+static const struct object *find_id(const struct pass *pass, const char *id)
+{
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+
+		if (object->kind == &reconciler_container.kind && str_eq(object->id, id))
+			return object;
+	}
+	return NULL;
+}
+
+/* Engines keep the ID whatever they were told (adaptSharedNamespaceContainer). */
+static void refine_partner(const struct pass *pass, json_t *observed, const char *key)
+{
+	const char *value = text(observed, key);
+	const struct object *partner;
+
+	if (!value || !str_has_prefix(value, "container:"))
+		return;
+	partner = find_id(pass, value + strlen("container:"));
+	if (partner)
+		json_object_set_new(observed, key,
+				    json_sprintf("container:%s", partner->engine_name));
+}
+
+/* An endpoint remembers its network's ID. One that was made anew under the same name has another:
+ * such a container is not on it, and when stopped won't start again. */
+static void refine_networks(const struct pass *pass, const struct object *object, json_t *observed)
+{
+	const json_t *endpoints =
+		json_object_get(json_object_get(object->inspect, "NetworkSettings"), "Networks");
+	json_t *networks = json_object_get(observed, "networks"), *endpoint;
+	const char *name;
+	void *next;
+
+	json_object_foreach_safe (networks, next, name, endpoint) {
+		const char *id = text(json_object_get(endpoints, name), "NetworkID");
+		const struct object *network = network_find(pass, name);
+
+		if (id && *id && (!network || strcmp(network->id, id) != 0))
+			json_object_del(networks, name);
+	}
+}
+
+/* On the host's network the name is the host's where none is asked for. */
+static void refine_hostname(const struct pass *pass, json_t *observed)
+{
+	if (str_eq(text(observed, "network_mode"), "host") &&
+	    str_eq(text(observed, "hostname"), text(pass->observed.info, "Name")))
+		json_object_del(observed, "hostname");
+}
+
+void container_refine(const struct pass *pass, struct object *object)
+{
+	json_t *observed = (json_t *)object->observed;
+
+	refine_partner(pass, observed, "network_mode");
+	refine_partner(pass, observed, "ipc");
+	refine_partner(pass, observed, "pid");
+	if (json_is_object(json_object_get(observed, "networks")))
+		refine_networks(pass, object, observed);
+	refine_hostname(pass, observed);
+}

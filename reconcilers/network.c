@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Networks. An engine can change nothing about one: every difference takes a new one. */
+#include "reconcilers/network.h"
+
+#include <string.h>
+
+#include "controller/base/mem.h"
+#include "controller/base/str.h"
+
+extern const struct reconciler reconciler_network;
+
+static const char *text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+/* --- the table --- */
+
+static json_t *decode_text(const struct field *field, const json_t *at, const json_t *whole)
+{
+	(void)field;
+	(void)whole;
+	if (json_is_string(at) && json_string_length(at) == 0)
+		return NULL;
+	return json_incref((json_t *)at);
+}
+
+static json_t *decode_labels(const struct field *field, const json_t *at, const json_t *whole)
+{
+	(void)field;
+	(void)whole;
+	return json_is_object(at) ? ownership_strip(at) : json_incref((json_t *)at);
+}
+
+static const struct codec codec_text = { .decode = decode_text };
+static const struct codec codec_labels = { .decode = decode_labels };
+
+/* The engine chooses gateways and whole subnets where nobody does, by its own pools. */
+static const struct field pool_fields[] = {
+	{ .key = "subnet",
+	  .type = &type_string,
+	  .pattern = "^[0-9A-Fa-f.:]+/[0-9]+$",
+	  .api = "/Subnet",
+	  .flags = FIELD_REQUIRED | FIELD_KEY,
+	  .example = "10.91.0.0/24",
+	  .doc = "Addresses of the network, ADDRESS/BITS." },
+	{ .key = "ip_range",
+	  .type = &type_string,
+	  .pattern = "^[0-9A-Fa-f.:]+/[0-9]+$",
+	  .api = "/IPRange",
+	  .codec = &codec_text,
+	  .origin = ORIGIN_ENGINE,
+	  .example = "10.91.0.128/25",
+	  .doc = "Part of the subnet from which addresses are given out; fixed ones are better "
+		 "outside it." },
+	{ .key = "gateway",
+	  .type = &type_string,
+	  .pattern = "^[0-9A-Fa-f.:]+$",
+	  .api = "/Gateway",
+	  .codec = &codec_text,
+	  .origin = ORIGIN_DAEMON,
+	  .example = "10.91.0.1",
+	  .doc = "Address of the host on the network." },
+	{ .key = "aux_addresses",
+	  .type = &type_map,
+	  .api = "/AuxiliaryAddresses",
+	  .origin = ORIGIN_ENGINE,
+	  .doc = "Addresses by name that are never given out." },
+};
+
+static const struct schema pool_schema = {
+	.name = "address pool",
+	.doc = "Addresses of a network.",
+	.fields = pool_fields,
+	.count = ARRAY_SIZE(pool_fields),
+};
+
+static const struct field ipam_fields[] = {
+	{ .key = "driver",
+	  .type = &type_string,
+	  .api = "/Driver",
+	  .fallback = "\"default\"",
+	  .doc = "Who gives out addresses." },
+	{ .key = "config",
+	  .type = &type_objects,
+	  .of = &pool_schema,
+	  .api = "/Config",
+	  .doc = "Pools of addresses." },
+	{ .key = "options", .type = &type_map, .api = "/Options", .doc = "Options of the driver." },
+};
+
+static const struct schema ipam_schema = {
+	.name = "address management",
+	.doc = "How addresses are given out.",
+	.fields = ipam_fields,
+	.count = ARRAY_SIZE(ipam_fields),
+};
+
+static const char *const states[] = { "present", "absent", NULL };
+
+static const struct field fields[] = {
+	{ .key = "name",
+	  .type = &type_string,
+	  .api = "/Name",
+	  .effect = EFFECT_REPLACE,
+	  .pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+	  .example = "front-1",
+	  .doc = "The engine's name for it; silence means the resource's own." },
+	{ .key = "driver",
+	  .type = &type_string,
+	  .api = "/Driver",
+	  .origin = ORIGIN_ENGINE,
+	  .fallback = "\"bridge\"",
+	  .effect = EFFECT_REPLACE,
+	  .example = "bridge",
+	  .doc = "Driver that makes it." },
+	{ .key = "driver_opts",
+	  .type = &type_map,
+	  .api = "/Options",
+	  .origin = ORIGIN_DAEMON,
+	  .effect = EFFECT_REPLACE,
+	  .example = "{ com.docker.network.driver.mtu: \"1400\" }",
+	  .doc = "Options of the driver; the daemon's default-network-opts may add others." },
+	{ .key = "ipam",
+	  .type = &type_object,
+	  .of = &ipam_schema,
+	  .api = "/IPAM",
+	  .origin = ORIGIN_DAEMON,
+	  .effect = EFFECT_REPLACE,
+	  .example = "{ config: [{ subnet: 10.91.0.0/24 }] }",
+	  .doc = "Addresses; silence lets the engine choose a free subnet." },
+	{ .key = "internal",
+	  .type = &type_bool,
+	  .api = "/Internal",
+	  .origin = ORIGIN_ENGINE,
+	  .fallback = "false",
+	  .effect = EFFECT_REPLACE,
+	  .example = "true",
+	  .doc = "No way out of the host." },
+	{ .key = "attachable",
+	  .type = &type_bool,
+	  .api = "/Attachable",
+	  .origin = ORIGIN_ENGINE,
+	  .fallback = "false",
+	  .effect = EFFECT_REPLACE,
+	  .example = "true",
+	  .doc = "On a swarm network: plain containers may join." },
+	{ .key = "enable_ipv6",
+	  .type = &type_bool,
+	  .api = "/EnableIPv6",
+	  .origin = ORIGIN_ENGINE,
+	  .fallback = "false",
+	  .effect = EFFECT_REPLACE,
+	  .doc = "IPv6 addresses as well; older engines need a subnet for it in ipam." },
+	{ .key = "labels",
+	  .type = &type_map,
+	  .api = "/Labels",
+	  .codec = &codec_labels,
+	  .origin = ORIGIN_ENGINE,
+	  .effect = EFFECT_REPLACE,
+	  .example = "{ com.example.tier: front }",
+	  .doc = "Labels on the network; drey.* is drey's own." },
+	{ .key = "external",
+	  .type = &type_bool,
+	  .fallback = "false",
+	  .doc = "Somebody else's: must be there, is never made, removed or compared." },
+	{ .key = "state",
+	  .type = &type_enum,
+	  .choices = states,
+	  .fallback = "\"present\"",
+	  .effect = EFFECT_STATE,
+	  .example = "present",
+	  .doc = "present, or absent: removed whatever prune says." },
+	{ .key = "hosts",
+	  .type = &type_strings,
+	  .flags = FIELD_PROJECT,
+	  .ref = "Host",
+	  .doc = "Hosts it exists on; silence means wherever its users are." },
+	{ .key = "host_selector",
+	  .type = &type_map,
+	  .flags = FIELD_PROJECT,
+	  .doc = "Instead of hosts: the labels of the hosts it exists on." },
+};
+
+static const struct refused refused[] = {
+	{ "enable_ipv4", "networks without IPv4 are not done yet" },
+	{ "config_from", "configuration networks are not done" },
+	{ NULL, NULL },
+};
+
+const struct schema network_schema = {
+	.name = "Network",
+	.doc = "A network of an engine.",
+	.fields = fields,
+	.count = ARRAY_SIZE(fields),
+	.refused = refused,
+};
+
+/* --- names --- */
+
+const char *network_own_engine_name(const struct resource *want)
+{
+	return resource_engine_name(want);
+}
+
+const char *network_engine_name(const struct pass *pass, const char *name)
+{
+	const struct resource *want = desired_find(pass->desired, "Network", name);
+
+	return want ? network_own_engine_name(want) : name;
+}
+
+const struct object *network_find(const struct pass *pass, const char *engine_name)
+{
+	return pass_find_engine_name(pass, &reconciler_network.kind, engine_name);
+}
+
+/* --- seeing --- */
+
+static void release(void *json)
+{
+	json_decref(json);
+}
+
+static const char *const inspected[] = { "Name", "Id", "Created", "Driver", "IPAM", "Labels" };
+
+/* The list has everything that inspect has, except which containers are on it. */
+static int network_listed(struct pass *pass, const json_t *list, struct error *err)
+{
+	json_t *item;
+	size_t i;
+
+	if (!json_is_array(list))
+		return error_set(err, ERROR_REMOTE, "the engine's list of networks is no list");
+	json_array_foreach (list, i, item) {
+		const char *id = text(item, "Id"), *name = text(item, "Name");
+		struct object *object;
+		json_t *inspect, *observed;
+
+		if (!id || !name)
+			continue;
+		object = pass_add_object(pass, &reconciler_network.kind, id, name,
+					 json_object_get(item, "Labels"));
+		inspect = json_object();
+		for (size_t k = 0; k < ARRAY_SIZE(inspected); k++)
+			json_object_set(inspect, inspected[k], json_object_get(item, inspected[k]));
+		observed = schema_observe(&network_schema, item);
+		arena_defer(pass->arena, release, inspect);
+		arena_defer(pass->arena, release, observed);
+		object->inspect = inspect;
+		object->observed = observed;
+	}
+	return 0;
+}
+
+/* --- comparing --- */
+
+static bool has_ipv6_pool(const json_t *pools)
+{
+	json_t *pool;
+	size_t i;
+
+	json_array_foreach (pools, i, pool) {
+		if (strchr(text(pool, "subnet") ?: "", ':'))
+			return true;
+	}
+	return false;
+}
+
+/* With enable_ipv6 newer engines add an IPv6 subnet of their own to those that were asked for. */
+static json_t *without_given_pools(const json_t *observed, const json_t *expected)
+{
+	const json_t *written = json_object_get(json_object_get(expected, "ipam"), "config");
+	json_t *result, *pools;
+
+	if (!written || has_ipv6_pool(written))
+		return json_incref((json_t *)observed);
+	result = json_deep_copy(observed);
+	pools = json_object_get(json_object_get(result, "ipam"), "config");
+	for (size_t i = json_array_size(pools); i-- > 0;) {
+		if (strchr(text(json_array_get(pools, i), "subnet") ?: "", ':'))
+			json_array_remove(pools, i);
+	}
+	return result;
+}
+
+static void refuse(struct action *action, const char *reason)
+{
+	action->verdict = VERDICT_REFUSE;
+	action->reason = reason;
+}
+
+static void network_compare(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	const struct resource *want = action->want;
+	const struct object *have = action->have;
+	const char *name = network_own_engine_name(want);
+	json_t *expected, *observed;
+
+	(void)pass;
+	action->changes.arena = arena;
+	if (resource_bool(want, "external")) {
+		action->verdict = VERDICT_KEEP;
+		if (!have)
+			refuse(action, arena_printf(arena,
+						    "it is external, and the host has no "
+						    "network '%s'",
+						    name));
+		return;
+	}
+	if (!have) {
+		action->verdict = VERDICT_CREATE;
+		return;
+	}
+	if (!have->ours && !resource_adopts(want)) {
+		refuse(action,
+		       arena_printf(arena,
+				    "a network named '%s' is there that was not made by drey for "
+				    "this project; rename or remove it, or say external: true, or "
+				    "take it over with metadata.adopt: true",
+				    have->engine_name));
+		return;
+	}
+	expected = schema_expect(&network_schema, want->spec, json_object());
+	json_object_set_new(expected, "name", json_string(name));
+	observed = without_given_pools(have->observed, expected);
+	arena_defer(arena, release, expected);
+	arena_defer(arena, release, observed);
+	schema_diff(&network_schema, observed, expected, resource_ignore(want), &action->changes);
+	action->verdict = action->changes.list.count ? VERDICT_REPLACE : VERDICT_KEEP;
+}
+
+/* --- creating --- */
+
+int network_create_body(const struct pass *pass, const struct resource *want, char ret_uid[33],
+			json_t **ret_body, struct error *err)
+{
+	json_t *body = json_object(), *labels;
+
+	if (schema_encode(&network_schema, want->spec, engine_api(pass->engine), body, err) < 0) {
+		json_decref(body);
+		return -1;
+	}
+	json_object_set_new(body, "Name", json_string(network_own_engine_name(want)));
+	/* Else an engine before API 1.44 makes a second one of the same name. */
+	json_object_set_new(body, "CheckDuplicate", json_true());
+	labels = json_object_get(body, "Labels");
+	if (!labels) {
+		labels = json_object();
+		json_object_set_new(body, "Labels", labels);
+	}
+	ownership_write(labels, pass->project, want, pass->revision, ret_uid);
+	*ret_body = body;
+	return 0;
+}
+
+/* --- rules across fields --- */
+
+static void fault(const struct resource *resource, struct diagnostics *diagnostics, const char *key,
+		  const char *message)
+{
+	CLEANUP(cleanup_free) char *at = xasprintf("spec.%s", key);
+
+	diagnose(diagnostics, SEVERITY_ERROR, node_find(resource->node, at), "%s: %s", at, message);
+}
+
+static void network_verify(const struct resource *resource, struct diagnostics *diagnostics)
+{
+	static const char *const given[] = { "bridge", "host", "none", "default" };
+	const char *name = network_own_engine_name(resource), *label;
+	bool external = resource_bool(resource, "external");
+	json_t *value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+		if (strcmp(name, given[i]) == 0)
+			diagnose(diagnostics, SEVERITY_ERROR,
+				 node_find(resource->node, "metadata.name"),
+				 "the network '%s' is the engine's own: it needs no document, and "
+				 "no other may have its name",
+				 name);
+	}
+	json_object_foreach ((json_t *)resource_get(resource, "labels"), label, value) {
+		if (str_has_prefix(label, LABEL_PREFIX))
+			fault(resource, diagnostics, "labels",
+			      "labels that begin with drey. are drey's own");
+	}
+	for (size_t i = 0; external && i < network_schema.count; i++) {
+		const struct field *field = &network_schema.fields[i];
+
+		if (field->api && strcmp(field->key, "name") != 0 &&
+		    resource_get(resource, field->key))
+			fault(resource, diagnostics, field->key,
+			      "means nothing for an external network: drey does not make it");
+	}
+	if (external && strcmp(resource_string(resource, "state"), "absent") == 0)
+		fault(resource, diagnostics, "state", "what is external is not drey's to remove");
+}
+
+const struct reconciler reconciler_network = {
+	.kind = {
+		.name = "Network",
+		.doc = "A network of an engine, on each host where it is placed or used.",
+		.scope = SCOPE_HOST,
+		.phase = 10,
+		.spec = &network_schema,
+		.follows_users = true,
+		.verify = network_verify,
+		.example = "apiVersion: drey/v1\n"
+			   "kind: Network\n"
+			   "metadata: { name: front }\n"
+			   "spec:\n"
+			   "  ipam: { config: [{ subnet: 10.91.0.0/24 }] }\n",
+	},
+	.list_path = "/networks",
+	.listed = network_listed,
+	.compare = network_compare,
+	.apply = network_apply,
+};

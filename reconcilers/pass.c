@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Observing a host: lists of all kinds, /info and the wanted images in one round of parallel
+ * requests, in the next the inspects of what matters. An answer is turned into what later steps
+ * need as soon as its round is over and then dropped, so that memory follows the number of
+ * requests in flight and not the number of objects.
+ */
+#include <string.h>
+
+#include "controller/base/mem.h"
+#include "controller/base/str.h"
+#include "reconcilers/container.h"
+
+enum {
+	ROUND_MAX = 64, /* requests handed over at a time: answers held in memory at once */
+	QUEUED_MAX = 200000,
+};
+
+struct pass_request {
+	struct pass_request *next;
+	const char *path;
+	int (*done)(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+		    struct error *err);
+	void *ctx;
+};
+
+void pass_queue(struct pass *pass, const char *path,
+		int (*done)(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+			    struct error *err),
+		void *ctx)
+{
+	struct pass_request *request = arena_new_of(pass->arena, struct pass_request);
+
+	*request = (struct pass_request){
+		.path = arena_strdup(pass->arena, path),
+		.done = done,
+		.ctx = ctx,
+	};
+	if (pass->queue)
+		pass->queue_end->next = request;
+	else
+		pass->queue = request;
+	pass->queue_end = request;
+}
+
+/* Sends the first requests of the queue and hands each answer over. */
+static int run_round(struct pass *pass, struct error *err)
+{
+	CLEANUP(cleanup_free)
+	struct engine_request *requests = xcalloc(ROUND_MAX, sizeof(*requests));
+	struct pass_request *queued[ROUND_MAX];
+	size_t count = 0;
+	int ret = 0;
+
+	for (; pass->queue && count < ROUND_MAX; count++) {
+		queued[count] = pass->queue;
+		pass->queue = pass->queue->next;
+		requests[count] =
+			(struct engine_request){ .method = "GET", .path = queued[count]->path };
+	}
+	if (engine_perform_all(pass->engine, requests, count, err) < 0)
+		ret = -1;
+	for (size_t i = 0; i < count; i++) {
+		struct engine_request *request = &requests[i];
+		bool failed = request->err.code != ERROR_NONE;
+
+		if (ret == 0)
+			ret = queued[i]->done(pass, queued[i]->ctx, failed ? NULL : request->reply,
+					      failed ? &request->err : NULL, err);
+		json_decref(request->reply);
+	}
+	return ret;
+}
+
+static int drain(struct pass *pass, struct error *err)
+{
+	while (pass->queue) {
+		if (pass->hooks.cancelled && pass->hooks.cancelled(pass->hooks.ctx))
+			return error_set(err, ERROR_CANCELLED, "interrupted");
+		if (run_round(pass, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void release(void *json)
+{
+	json_decref(json);
+}
+
+static int fail(struct error *err, const struct error *failed, const char *what)
+{
+	*err = *failed;
+	return error_wrap(err, "%s", what);
+}
+
+/* --- what every pass reads --- */
+
+static int info_read(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+		     struct error *err)
+{
+	(void)ctx;
+	if (failed)
+		return fail(err, failed, "read the engine's info");
+	if (!json_is_object(reply))
+		return error_set(err, ERROR_REMOTE, "the engine's info is no object");
+	pass->observed.info = json_incref(reply);
+	arena_defer(pass->arena, release, reply);
+	return 0;
+}
+
+static int list_read(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+		     struct error *err)
+{
+	const struct reconciler *reconciler = ctx;
+
+	if (failed)
+		return fail(err, failed,
+			    arena_printf(pass->arena, "list %s", reconciler->list_path + 1));
+	return reconciler->listed(pass, reply, err);
+}
+
+int pass_observe(struct pass *pass, struct error *err)
+{
+	size_t count;
+	const struct reconciler *const *all = reconcilers_all(&count);
+
+	pass->observed = (struct observed){ .images = json_object() };
+	arena_defer(pass->arena, release, pass->observed.images);
+	pass->queue = NULL;
+	/* Images first: what is known by then need not be asked for again when the list of
+	 * containers tells which images are in use. */
+	for (size_t i = 0; i < count; i++) {
+		if (all[i]->prepare)
+			all[i]->prepare(pass);
+	}
+	pass_queue(pass, "/info", info_read, NULL);
+	for (size_t i = 0; i < count; i++) {
+		if (all[i]->list_path)
+			pass_queue(pass, all[i]->list_path, list_read, (void *)all[i]);
+	}
+	if (drain(pass, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		if (all[i]->observed && all[i]->observed(pass, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- images --- */
+
+static json_t *trim_image(const json_t *inspect)
+{
+	static const char *const kept[] = { "Id", "RepoTags",	  "RepoDigests", "Config",
+					    "Os", "Architecture", "Created" };
+	json_t *image = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		json_t *value = json_object_get(inspect, kept[i]);
+
+		if (value)
+			json_object_set(image, kept[i], value);
+	}
+	return image;
+}
+
+static int image_read(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+		      struct error *err)
+{
+	const char *reference = ctx, *id;
+	json_t *image;
+
+	/* What is no reference at all can't be on the host either; pulling it says why. */
+	if (failed && (failed->code == ERROR_NOT_FOUND || failed->code == ERROR_INVALID))
+		return 0;
+	if (failed)
+		return fail(err, failed, arena_printf(pass->arena, "inspect image %s", reference));
+	id = json_string_value(json_object_get(reply, "Id"));
+	if (!id)
+		return error_set(err, ERROR_REMOTE, "inspect image %s: the answer has no Id",
+				 reference);
+	image = trim_image(reply);
+	json_object_set(pass->observed.images, reference, image);
+	json_object_set_new(pass->observed.images, id, image);
+	return 0;
+}
+
+void pass_queue_image(struct pass *pass, const char *reference)
+{
+	CLEANUP(cleanup_free) char *path = NULL;
+
+	if (json_object_get(pass->observed.images, reference))
+		return;
+	json_object_set_new(pass->observed.images, reference, json_null());
+	path = engine_path("/images/%s/json", reference);
+	pass_queue(pass, path, image_read, arena_strdup(pass->arena, reference));
+}
+
+const json_t *pass_image(const struct pass *pass, const char *reference)
+{
+	const json_t *image = reference ? json_object_get(pass->observed.images, reference) : NULL;
+
+	return json_is_object(image) ? image : NULL;
+}
+
+/* --- objects --- */
+
+struct object *pass_add_object(struct pass *pass, const struct kind *kind, const char *id,
+			       const char *engine_name, const json_t *labels)
+{
+	struct observed *observed = &pass->observed;
+	struct object *object = arena_new_of(pass->arena, struct object);
+	json_t *kept = json_is_object(labels) ? json_incref((json_t *)labels) : json_object();
+
+	arena_defer(pass->arena, release, kept);
+	object->kind = kind;
+	object->id = arena_strdup(pass->arena, id);
+	object->engine_name = arena_strdup(pass->arena, engine_name);
+	object->labels = kept;
+	object->ours = ownership_read(kept, NULL, &object->own) &&
+		       str_eq(object->own.project, pass->project) &&
+		       str_eq(object->own.kind, kind->name);
+	if (observed->count == observed->room) {
+		size_t room = observed->room ? 2 * observed->room : 64;
+		struct object **objects =
+			arena_alloc(pass->arena, room * sizeof(*observed->objects));
+
+		if (observed->count)
+			memcpy(objects, observed->objects, observed->count * sizeof(*objects));
+		observed->objects = objects;
+		observed->room = room;
+	}
+	observed->objects[observed->count++] = object;
+	return object;
+}
+
+struct object *pass_find_engine_name(const struct pass *pass, const struct kind *kind,
+				     const char *engine_name)
+{
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		struct object *object = pass->observed.objects[i];
+
+		if (object->kind == kind && str_eq(object->engine_name, engine_name))
+			return object;
+	}
+	return NULL;
+}
+
+/* How good a claim an object has to a name that its label says: a later generation of a volume
+ * before an earlier one, the rightly named one before others, what is half way through a
+ * replacement last. */
+static int claim_rank(const struct object *object, const char *engine_name)
+{
+	int rank = object->own.generation * 4;
+
+	if (str_eq(object->engine_name, engine_name))
+		return rank + 3;
+	if (str_has_suffix(object->engine_name, CONTAINER_OLD))
+		return rank + 1;
+	return str_has_suffix(object->engine_name, CONTAINER_NEW) ? rank : rank + 2;
+}
+
+struct object *pass_find_ours(const struct pass *pass, const struct kind *kind, const char *name)
+{
+	const struct resource *want = desired_find(pass->desired, kind->name, name);
+	const char *engine_name = want ? resource_engine_name(want) : name;
+	struct object *best = NULL;
+	int best_rank = -1;
+
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		struct object *object = pass->observed.objects[i];
+
+		if (object->kind != kind || !object->ours || object->unfinished ||
+		    !str_eq(object->own.name, name))
+			continue;
+		int rank = claim_rank(object, engine_name);
+		if (rank > best_rank) {
+			best = object;
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
+const char *resource_engine_name(const struct resource *resource)
+{
+	static const char *const rows[] = { "container_name", "name" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *name = schema_field(resource->kind->spec, rows[i])
+					   ? json_string_value(resource_get(resource, rows[i]))
+					   : NULL;
+
+		if (name)
+			return name;
+	}
+	return resource->name;
+}
+
+bool resource_adopts(const struct resource *resource)
+{
+	return json_is_true(json_object_get(resource->metadata, "adopt"));
+}
+
+void pass_progress(struct pass *pass, const struct action *action, const char *text)
+{
+	struct progress progress = {
+		.kind = PROGRESS_STEP,
+		.host = engine_name(pass->engine),
+		.resource = arena_printf(pass->arena, "%s/%s", action->kind->name, action->name),
+		.text = text,
+	};
+
+	if (pass->hooks.progress)
+		pass->hooks.progress(pass->hooks.ctx, &progress);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Volumes. An engine can change nothing about one, and making it anew would cost its data. */
+#include "reconcilers/volume.h"
+
+#include <string.h>
+
+#include "controller/base/mem.h"
+#include "controller/base/str.h"
+
+extern const struct reconciler reconciler_volume;
+
+static const char *text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+/* --- the table --- */
+
+static json_t *decode_labels(const struct field *field, const json_t *at, const json_t *whole)
+{
+	(void)field;
+	(void)whole;
+	return json_is_object(at) ? ownership_strip(at) : json_incref((json_t *)at);
+}
+
+static const struct codec codec_labels = { .decode = decode_labels };
+
+static const char *const states[] = { "present", "absent", NULL };
+static const char *const on_remove[] = { "keep", "delete", NULL };
+
+static const struct field fields[] = {
+	{ .key = "name",
+	  .type = &type_string,
+	  .pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+	  .example = "web-data-1",
+	  .doc = "The engine's name for its first generation; silence means the resource's own. "
+		 "A restored volume gets a number behind it." },
+	{ .key = "driver",
+	  .type = &type_string,
+	  .api = "/Driver",
+	  .origin = ORIGIN_ENGINE,
+	  .fallback = "\"local\"",
+	  .effect = EFFECT_FORBIDDEN,
+	  .example = "local",
+	  .doc = "Volume driver that holds the data." },
+	{ .key = "driver_opts",
+	  .type = &type_map,
+	  .api = "/DriverOpts",
+	  .inspect = "/Options",
+	  .origin = ORIGIN_ENGINE,
+	  .effect = EFFECT_FORBIDDEN,
+	  .example = "{ type: tmpfs, device: tmpfs, o: size=16m }",
+	  .doc = "Options of the driver." },
+	{ .key = "labels",
+	  .type = &type_map,
+	  .api = "/Labels",
+	  .codec = &codec_labels,
+	  .origin = ORIGIN_ENGINE,
+	  .effect = EFFECT_FORBIDDEN,
+	  .example = "{ com.example.tier: front }",
+	  .doc = "Labels on the volume, given once: no engine changes them later; drey.* is "
+		 "drey's own." },
+	{ .key = "external",
+	  .type = &type_bool,
+	  .fallback = "false",
+	  .doc = "Somebody else's: must be there, is never made, removed or compared." },
+	{ .key = "on_remove",
+	  .type = &type_enum,
+	  .choices = on_remove,
+	  .fallback = "\"keep\"",
+	  .example = "keep",
+	  .doc = "What state: absent does to the data: keep refuses, delete removes it." },
+	{ .key = "backup_first",
+	  .type = &type_bool,
+	  .fallback = "false",
+	  .example = "true",
+	  .doc = "Back it up before anything that could cost its data; refused where no Backup "
+		 "names a directory." },
+	{ .key = "state",
+	  .type = &type_enum,
+	  .choices = states,
+	  .fallback = "\"present\"",
+	  .effect = EFFECT_STATE,
+	  .example = "present",
+	  .doc = "present, or absent: removed, where on_remove agrees." },
+	{ .key = "hosts",
+	  .type = &type_strings,
+	  .flags = FIELD_PROJECT,
+	  .ref = "Host",
+	  .doc = "Hosts it exists on; silence means wherever its users are." },
+	{ .key = "host_selector",
+	  .type = &type_map,
+	  .flags = FIELD_PROJECT,
+	  .doc = "Instead of hosts: the labels of the hosts it exists on." },
+};
+
+const struct schema volume_schema = {
+	.name = "Volume",
+	.doc = "A volume of an engine.",
+	.fields = fields,
+	.count = ARRAY_SIZE(fields),
+};
+
+/* --- names and generations --- */
+
+const char *volume_first_engine_name(const struct resource *want)
+{
+	return resource_engine_name(want);
+}
+
+const char *volume_generation_name(const struct resource *want, int generation, struct arena *arena)
+{
+	const char *first = volume_first_engine_name(want);
+
+	return generation <= 1 ? first : arena_printf(arena, "%s.%d", first, generation);
+}
+
+const struct object *volume_current(const struct pass *pass, const char *name)
+{
+	const struct kind *kind = &reconciler_volume.kind;
+	const struct object *ours = pass_find_ours(pass, kind, name);
+	const struct resource *want;
+
+	if (ours)
+		return ours;
+	want = desired_find(pass->desired, kind->name, name);
+	return pass_find_engine_name(pass, kind, want ? volume_first_engine_name(want) : name);
+}
+
+const char *volume_engine_name(const struct pass *pass, const char *name)
+{
+	const struct resource *want = desired_find(pass->desired, "Volume", name);
+	const struct object *current;
+
+	if (!want)
+		return name;
+	current = resource_bool(want, "external") ? NULL : volume_current(pass, name);
+	return current ? current->engine_name : volume_first_engine_name(want);
+}
+
+/* --- seeing --- */
+
+static void release(void *json)
+{
+	json_decref(json);
+}
+
+static int volume_listed(struct pass *pass, const json_t *list, struct error *err)
+{
+	const json_t *volumes = json_object_get(list, "Volumes");
+	json_t *item;
+	size_t i;
+
+	if (!json_is_object(list) || (!json_is_array(volumes) && !json_is_null(volumes)))
+		return error_set(err, ERROR_REMOTE, "the engine's list of volumes is no list");
+	json_array_foreach (volumes, i, item) {
+		const char *name = text(item, "Name");
+		struct object *object;
+		json_t *observed;
+
+		if (!name)
+			continue;
+		object = pass_add_object(pass, &reconciler_volume.kind, name, name,
+					 json_object_get(item, "Labels"));
+		observed = schema_observe(&volume_schema, item);
+		arena_defer(pass->arena, release, observed);
+		object->observed = observed;
+	}
+	return 0;
+}
+
+/* A generation does not count while the container that fills it is there: see volume.h. */
+static int volume_observed(struct pass *pass, struct error *err)
+{
+	const struct kind *kind = &reconciler_volume.kind;
+
+	(void)err;
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		const struct object *helper = pass->observed.objects[i];
+		struct object *volume;
+
+		if (helper->kind == kind || !str_eq(helper->own.kind, kind->name) ||
+		    !str_eq(helper->own.project, pass->project) || !helper->own.replaces)
+			continue;
+		volume = pass_find_engine_name(pass, kind, helper->own.replaces);
+		if (volume && volume->ours && str_eq(volume->own.name, helper->own.name))
+			volume->unfinished = true;
+	}
+	return 0;
+}
+
+/* --- comparing --- */
+
+static void refuse(struct action *action, const char *reason)
+{
+	action->verdict = VERDICT_REFUSE;
+	action->reason = reason;
+}
+
+static void refuse_changes(struct action *action, struct arena *arena)
+{
+	bool labels_only = true;
+
+	VEC_FOREACH (const struct change *, change, &action->changes.list)
+		labels_only = labels_only && strcmp(change->field->key, "labels") == 0;
+	if (labels_only) {
+		refuse(action, "no engine changes the labels of a volume; 'ignore: [labels]' in "
+			       "its metadata leaves them as they are, and a restored generation "
+			       "gets the new ones");
+		return;
+	}
+	action->loses_data = true;
+	refuse(action,
+	       arena_printf(arena,
+			    "no engine changes %s of a volume, and a new one would be empty; "
+			    "put it back in the manifest, or back up, then restore into a new "
+			    "generation: 'drey backup restore'",
+			    action->changes.list.items[0].path));
+}
+
+static void volume_compare(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	const struct resource *want = action->want;
+	const struct object *have = action->have;
+	json_t *expected;
+
+	(void)pass;
+	action->changes.arena = arena;
+	if (resource_bool(want, "external")) {
+		action->verdict = VERDICT_KEEP;
+		if (!have)
+			refuse(action, arena_printf(arena,
+						    "it is external, and the host has no "
+						    "volume '%s'",
+						    volume_first_engine_name(want)));
+		return;
+	}
+	if (!have) {
+		action->verdict = VERDICT_CREATE;
+		return;
+	}
+	if (!have->ours && !resource_adopts(want)) {
+		refuse(action,
+		       arena_printf(arena,
+				    "a volume named '%s' is there that was not made by drey for "
+				    "this project; say external: true, or take it over with "
+				    "metadata.adopt: true",
+				    have->engine_name));
+		return;
+	}
+	expected = schema_expect(&volume_schema, want->spec, json_object());
+	arena_defer(arena, release, expected);
+	schema_diff(&volume_schema, have->observed, expected, resource_ignore(want),
+		    &action->changes);
+	action->verdict = VERDICT_KEEP;
+	if (action->changes.list.count)
+		refuse_changes(action, arena);
+}
+
+/* --- creating --- */
+
+int volume_create_body(const struct pass *pass, const struct resource *want, int generation,
+		       char ret_uid[33], json_t **ret_body, struct error *err)
+{
+	json_t *body = json_object(), *labels;
+
+	if (schema_encode(&volume_schema, want->spec, engine_api(pass->engine), body, err) < 0) {
+		json_decref(body);
+		return -1;
+	}
+	json_object_set_new(body, "Name",
+			    json_string(volume_generation_name(want, generation, pass->arena)));
+	labels = json_object_get(body, "Labels");
+	if (!labels) {
+		labels = json_object();
+		json_object_set_new(body, "Labels", labels);
+	}
+	ownership_write(labels, pass->project, want, pass->revision, ret_uid);
+	json_object_set_new(labels, LABEL_GENERATION, json_sprintf("%d", generation));
+	*ret_body = body;
+	return 0;
+}
+
+/* --- rules across fields --- */
+
+static void fault(const struct resource *resource, struct diagnostics *diagnostics, const char *key,
+		  const char *message)
+{
+	CLEANUP(cleanup_free) char *at = xasprintf("spec.%s", key);
+
+	diagnose(diagnostics, SEVERITY_ERROR, node_find(resource->node, at), "%s: %s", at, message);
+}
+
+static void volume_verify(const struct resource *resource, struct diagnostics *diagnostics)
+{
+	bool external = resource_bool(resource, "external");
+	const char *label;
+	json_t *value;
+
+	json_object_foreach ((json_t *)resource_get(resource, "labels"), label, value) {
+		if (str_has_prefix(label, LABEL_PREFIX))
+			fault(resource, diagnostics, "labels",
+			      "labels that begin with drey. are drey's own");
+	}
+	for (size_t i = 0; external && i < volume_schema.count; i++) {
+		const struct field *field = &volume_schema.fields[i];
+
+		if (field->api && resource_get(resource, field->key))
+			fault(resource, diagnostics, field->key,
+			      "means nothing for an external volume: drey does not make it");
+	}
+	if (external && strcmp(resource_string(resource, "state"), "absent") == 0)
+		fault(resource, diagnostics, "state", "what is external is not drey's to remove");
+}
+
+const struct reconciler reconciler_volume = {
+	.kind = {
+		.name = "Volume",
+		.doc = "A volume of an engine, on each host where it is placed or used.",
+		.scope = SCOPE_HOST,
+		.phase = 20,
+		.spec = &volume_schema,
+		.follows_users = true,
+		.verify = volume_verify,
+		.example = "apiVersion: drey/v1\n"
+			   "kind: Volume\n"
+			   "metadata: { name: web-data }\n"
+			   "spec: { labels: { com.example.tier: front } }\n",
+	},
+	.list_path = "/volumes",
+	.listed = volume_listed,
+	.observed = volume_observed,
+	.compare = volume_compare,
+	.apply = volume_apply,
+};
