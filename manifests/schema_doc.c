@@ -112,7 +112,7 @@ static void print_tables(const struct schema *schema, const char *path, unsigned
 {
 	struct str below;
 
-	str_append(out, "| Field | Type | Default | A change | API | |\n"
+	str_append(out, "| Field | Type | Default | A change | Since API | Description |\n"
 			"|---|---|---|---|---|---|\n");
 	str_init(&below, 0);
 	for (size_t i = 0; i < schema->count; i++) {

@@ -61,9 +61,11 @@ static void print_example(const struct field *field, struct str *out)
 static void print_field(const char *path, const struct field *field, bool member, struct str *out)
 {
 	str_printf(out, "%s  %s\n\n  %s\n\n", path, field->type->name, field->doc);
-	str_append(out, "  default    ");
-	print_default(field, "", out);
-	str_append_char(out, '\n');
+	if (!member || field->fallback || (field->flags & FIELD_REQUIRED)) {
+		str_append(out, "  default    ");
+		print_default(field, "", out);
+		str_append_char(out, '\n');
+	}
 	if (field->choices)
 		print_choices(field, out);
 	if (field->of && field->of->short_form)
