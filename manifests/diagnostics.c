@@ -98,6 +98,8 @@ static void record(struct diagnostics *diagnostics, enum severity severity, cons
 		cut(raw, sizeof(raw));
 	const char *text = clean(diagnostics->arena, raw);
 	struct place place = copy_place(diagnostics->arena, at);
+
+	diagnostics->reported += severity == SEVERITY_ERROR;
 	if (is_known(diagnostics, severity, &place, text))
 		return;
 	if (severity == SEVERITY_ERROR)
@@ -121,8 +123,10 @@ void diagnose(struct diagnostics *diagnostics, enum severity severity, const str
 	static const struct place nowhere;
 	va_list ap;
 
-	if (at && at->faulty)
+	if (at && at->faulty) {
+		diagnostics->reported++;
 		return;
+	}
 	va_start(ap, fmt);
 	record(diagnostics, severity, at ? node_origin(at) : &nowhere,
 	       at && at->via ? &at->place : NULL, fmt, ap);

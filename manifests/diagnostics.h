@@ -33,6 +33,7 @@ struct diagnostics {
 	struct arena *arena; /* borrowed: texts live in it */
 	VEC(struct diagnostic) list;
 	size_t errors, warnings; /* counted beyond DIAGNOSTICS_MAX too */
+	size_t reported; /* errors with repeated and dropped ones: has this part been faulty? */
 };
 
 void diagnostics_init(struct diagnostics *diagnostics, struct arena *arena);

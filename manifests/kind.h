@@ -8,7 +8,8 @@ struct manifest_set;
 struct resource;
 
 enum scope {
-	SCOPE_PROJECT, /* one for the set: Project, Secret, Host, Template, Release, Registry, Backup */
+	SCOPE_PROJECT, /* one for the set: Project, Secret, Host, Template, Release, Registry,
+			  Backup */
 	SCOPE_HOST,    /* an instance on each host it is placed on: Container, Network, Volume */
 };
 
@@ -36,15 +37,19 @@ extern const struct schema metadata_schema;
 struct resource {
 	const struct kind *kind;
 	const char *name;
-	const char *host;        /* the Host's name; NULL for SCOPE_PROJECT */
+	const char *host;	 /* the Host's name; NULL for SCOPE_PROJECT */
 	const struct node *node; /* the document after expansion: places for diagnostics */
-	const json_t *metadata;  /* canonical */
-	const json_t *spec;      /* canonical, references resolved for this host */
-	const json_t *secrets;   /* which values are secrets, see struct decode; never NULL */
+	const json_t *metadata;	 /* canonical */
+	const json_t *spec;	 /* canonical, references resolved for this host */
+	const json_t *secrets;	 /* which values are secrets, see struct decode; never NULL */
+	const json_t *defaults;	 /* the rows' fallbacks by key, one object for all of a kind */
 	/* SHA-256 (hex) over kind, name and masked canonical spec: a secret's value changes
 	 * nothing in it. */
 	const char *digest;
 };
+
+/* Names of resources: what engines accept too. */
+#define RESOURCE_NAME_PATTERN "^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$"
 
 /* The written value of a spec's row, borrowed, or NULL. Asserts that the row exists. */
 const json_t *resource_get(const struct resource *resource, const char *key);

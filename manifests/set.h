@@ -15,8 +15,8 @@ enum {
 	MANIFEST_FILE_MAX = 8 * 1024 * 1024,   /* bytes in one file */
 	MANIFEST_TOTAL_MAX = 64 * 1024 * 1024, /* bytes in all of a directory */
 	MANIFEST_FILES_MAX = 20000,
-	MANIFEST_DEPTH_MAX = 64,       /* nesting of YAML */
-	MANIFEST_NODES_MAX = 2000000,  /* nodes of a set after aliases and templates */
+	MANIFEST_DEPTH_MAX = 64,      /* nesting of YAML */
+	MANIFEST_NODES_MAX = 2000000, /* nodes of a set after aliases and templates */
 };
 
 struct manifest_set;
@@ -37,6 +37,10 @@ struct manifest_options {
  * *err alone. Warnings may be there on success too. */
 MUST_CHECK int set_load(const struct manifest_options *options, struct diagnostics *diagnostics,
 			struct manifest_set **ret_set, struct error *err);
+/* The same for one text in memory; options->dir may be NULL, then manifests can name no files. */
+MUST_CHECK int set_load_text(const struct manifest_options *options, const char *file,
+			     const char *text, size_t len, struct diagnostics *diagnostics,
+			     struct manifest_set **ret_set, struct error *err);
 struct manifest_set *set_ref(struct manifest_set *set);
 void set_unref(struct manifest_set *set);
 
@@ -47,7 +51,7 @@ const struct resource *set_project_resource(const struct manifest_set *set);
 /* True when the set has neither Project nor Host: the engine of this machine is meant, as a
  * Host of the name "local". */
 bool set_is_local(const struct manifest_set *set);
-/* SHA-256 (hex) over all files' names and contents. */
+/* SHA-256 (hex) over all files' names and contents, env files' among them; not those of secrets. */
 const char *set_digest(const struct manifest_set *set);
 
 /* Resources of SCOPE_PROJECT of one kind, in the order of their names. */
@@ -66,6 +70,7 @@ struct desired {
 	const struct resource *host;
 	const struct resource *const *resources;
 	size_t count;
+	const struct resource *const *by_name; /* the same by kind and name; NULL: not sorted */
 };
 const struct desired *set_desired(const struct manifest_set *set, const char *host);
 const struct resource *desired_find(const struct desired *desired, const char *kind,

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "manifests/sources.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "controller/base/io.h"
+
+enum { SECRET_MAX = 64 * 1024 };
+
+struct secret_value {
+	const struct document *document;
+	const struct node *value; /* NULL: it has none, diagnosed */
+};
+
+struct sources {
+	const struct node *env;	      /* names that may be read; NULL: none */
+	const struct node *variables; /* NULL: none */
+	VEC(struct secret_value) secrets;
+};
+
+static void release_sources(void *ptr)
+{
+	struct sources *sources = ptr;
+
+	vec_done(&sources->secrets);
+}
+
+const char *sources_getenv(const struct load *load, const char *name)
+{
+	const struct manifest_options *options = load->options;
+
+	return options->getenv ? options->getenv(options->getenv_ctx, name) : getenv(name);
+}
+
+/* The entry of Project.spec.env that allows the name; NULL: none does. */
+static const struct node *allowed(const struct node *env, const char *name)
+{
+	if (env && env->type == NODE_SCALAR && strcmp(env->text, name) == 0)
+		return env;
+	for (size_t i = 0; env && env->type == NODE_SEQUENCE && i < env->count; i++)
+		if (env->values[i]->type == NODE_SCALAR && strcmp(env->values[i]->text, name) == 0)
+			return env->values[i];
+	return NULL;
+}
+
+static const struct node *text_node(struct load *load, const struct node *origin, const char *text)
+{
+	struct node *node = arena_new_of(load->arena, struct node);
+
+	*node = (struct node){
+		.type = NODE_SCALAR,
+		.place = *node_origin(origin),
+		.text = text,
+		.size = 1,
+		.height = 1,
+	};
+	return node;
+}
+
+static enum lookup look_up_environment(struct resolver *resolver, const char *name,
+				       const struct node *at, const struct node **ret_value)
+{
+	struct load *load = resolver->load;
+	const struct node *entry = allowed(load->sources->env, name);
+
+	if (!entry) {
+		if (!load->incomplete)
+			load_fault(load, at,
+				   "'${env.%s}': the Project does not list '%s' in spec.env; only "
+				   "variables listed there are read from the environment",
+				   name, name);
+		return LOOKUP_FAILED;
+	}
+	const char *value = sources_getenv(load, name);
+	if (!value)
+		return LOOKUP_UNDEFINED;
+	if (!str_is_utf8(value, strlen(value))) {
+		load_fault(load, at, "'${env.%s}': its value is not UTF-8", name);
+		return LOOKUP_FAILED;
+	}
+	struct node *node = (struct node *)text_node(load, entry, arena_strdup(load->arena, value));
+	node->quoted = node_is_null(node); /* the environment knows texts, not nothing */
+	*ret_value = node;
+	return LOOKUP_FOUND;
+}
+
+/* A secret in a file: without the one line break that editors leave at its end. */
+static char *read_secret_file(struct load *load, const struct node *at, const char *name,
+			      const char *path)
+{
+	struct error err = ERROR_INIT;
+	struct stat st;
+	size_t len;
+	char *text;
+
+	if (io_read_file(path, SECRET_MAX, &text, &len, &err) < 0) {
+		load_fault(load, at, "Secret %s: %s", name, err.text);
+		return NULL;
+	}
+	if (stat(path, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)))
+		load_warn(load, at, "Secret %s: others may read %s; chmod 600 keeps it secret",
+			  name, path);
+	if (!str_is_utf8(text, len)) {
+		load_fault(load, at, "Secret %s: %s is not UTF-8 text", name, path);
+		free(text);
+		return NULL;
+	}
+	if (len && text[len - 1] == '\n')
+		text[--len] = '\0';
+	if (len && text[len - 1] == '\r')
+		text[--len] = '\0';
+	char *copy = arena_strdup(load->arena, text);
+	explicit_bzero(text, len);
+	free(text);
+	return copy;
+}
+
+static const char *read_secret_environment(struct load *load, const struct node *at,
+					   const char *secret, const char *name)
+{
+	if (!allowed(load->sources->env, name)) {
+		load_fault(load, at,
+			   "Secret %s: the Project does not list '%s' in spec.env; only variables "
+			   "listed there are read from the environment",
+			   secret, name);
+		return NULL;
+	}
+	const char *value = sources_getenv(load, name);
+	if (!value) {
+		load_fault(load, at, "Secret %s: the environment variable %s is not set", secret,
+			   name);
+		return NULL;
+	}
+	if (str_is_utf8(value, strlen(value)))
+		return arena_strdup(load->arena, value);
+	load_fault(load, at, "Secret %s: the value of %s is not UTF-8", secret, name);
+	return NULL;
+}
+
+static const struct node *read_secret(struct load *load, struct document *document)
+{
+	const struct body *body = decode_document(load, document, -1);
+	const char *file = json_string_value(json_object_get(body->spec, "file"));
+	const char *env = json_string_value(json_object_get(body->spec, "env"));
+	const struct node *spec = node_get(document->node, "spec");
+	const struct node *at = node_get(spec, file ? "file" : "env");
+	const char *text = NULL;
+
+	if (!body->good || !at)
+		return NULL;
+	if (file)
+		text = read_secret_file(load, at, document->name, file);
+	else if (env)
+		text = read_secret_environment(load, at, document->name, env);
+	if (!text)
+		return NULL;
+	struct node *node = (struct node *)text_node(load, at, text);
+	node->quoted = true;
+	node->secret = true;
+	return node;
+}
+
+static enum lookup look_up_secret(struct resolver *resolver, const char *name,
+				  const struct node *at, const struct node **ret_value)
+{
+	struct load *load = resolver->load;
+	struct sources *sources = load->sources;
+	struct document *document = load_find(load, "Secret", name);
+
+	if (!document) {
+		if (!load->incomplete)
+			load_fault(load, at, "'${secret.%s}': there is no Secret '%s'%s", name,
+				   name, load_nearest(load, "Secret", name));
+		return LOOKUP_FAILED;
+	}
+	for (size_t i = 0; i < sources->secrets.count; i++)
+		if (sources->secrets.items[i].document == document) {
+			*ret_value = sources->secrets.items[i].value;
+			return *ret_value ? LOOKUP_FOUND : LOOKUP_FAILED;
+		}
+	struct secret_value value = {
+		.document = document,
+		.value = read_secret(load, document),
+	};
+	vec_push(&sources->secrets, value);
+	*ret_value = value.value;
+	return value.value ? LOOKUP_FOUND : LOOKUP_FAILED;
+}
+
+/* A member, or a member of a member: "db.port". Keys may hold dots themselves. */
+static const struct node *variable(const struct node *variables, const char *name)
+{
+	const struct node *value = node_get(variables, name);
+
+	for (const char *dot = strchr(name, '.'); !value && dot; dot = strchr(dot + 1, '.')) {
+		CLEANUP(cleanup_free) char *head = xstrndup(name, (size_t)(dot - name));
+		value = variable(node_get(variables, head), dot + 1);
+	}
+	return value;
+}
+
+static enum lookup look_up_host(struct resolver *resolver, const char *name, const struct node *at,
+				const struct node **ret_value)
+{
+	struct load *load = resolver->load;
+
+	if (strcmp(name, "name") == 0) {
+		if (!resolver->host) {
+			load_fault(load, at, "'${host.name}': this belongs to no single host");
+			return LOOKUP_FAILED;
+		}
+		resolver->used_host = true;
+		struct node *node = (struct node *)text_node(
+			load, at, arena_strdup(load->arena, resolver->host));
+		node->quoted = true;
+		node->place = (struct place){ 0 }; /* it was written nowhere else */
+		*ret_value = node;
+		return LOOKUP_FOUND;
+	}
+	if (!str_has_prefix(name, "vars.")) {
+		load_fault(load, at,
+			   "'${host.%s}': of a host there are ${host.name} and ${host.vars.X}",
+			   name);
+		return LOOKUP_FAILED;
+	}
+	name += strlen("vars.");
+	resolver->used_host = true;
+	*ret_value = variable(resolver->host_vars, name);
+	if (!*ret_value)
+		*ret_value = variable(load->sources->variables, name);
+	return *ret_value ? LOOKUP_FOUND : LOOKUP_UNDEFINED;
+}
+
+static enum lookup look_up(void *ctx, const char *name, const struct node *at,
+			   const struct node **ret_value)
+{
+	struct resolver *resolver = ctx;
+	unsigned sources = resolver->sources;
+
+	if (str_has_prefix(name, "env.") && (sources & SOURCE_ENVIRONMENT))
+		return look_up_environment(resolver, name + strlen("env."), at, ret_value);
+	if (str_has_prefix(name, "secret.") && (sources & SOURCE_SECRETS))
+		return look_up_secret(resolver, name + strlen("secret."), at, ret_value);
+	if (str_has_prefix(name, "host.") && (sources & SOURCE_VARIABLES))
+		return look_up_host(resolver, name + strlen("host."), at, ret_value);
+	if (sources != SOURCE_ALL)
+		load_fault(resolver->load, at, "'${%s}' cannot be used here; expected %s%s", name,
+			   "${env.X}", sources & SOURCE_SECRETS ? " or ${secret.NAME}" : "");
+	else
+		load_fault(resolver->load, at,
+			   "'${%s}' is unknown; expected ${host.name}, ${host.vars.X}, "
+			   "${secret.NAME} or ${env.X}, and '$${' for a plain '${'",
+			   name);
+	return LOOKUP_FAILED;
+}
+
+static const char *nearest_variable(const struct resolver *resolver, const char *name)
+{
+	const struct node *maps[] = { resolver->host_vars, resolver->load->sources->variables };
+	VEC(const char *) names = { 0 };
+
+	for (size_t m = 0; m < ARRAY_SIZE(maps); m++)
+		for (size_t i = 0; maps[m] && i < maps[m]->count; i++)
+			if (maps[m]->type == NODE_MAPPING)
+				vec_push(&names, maps[m]->keys[i]->text);
+	const char *nearest = str_nearest(name, names.items, names.count);
+	vec_done(&names);
+	return nearest ? arena_printf(resolver->load->arena, "; did you mean '%s'?", nearest) : "";
+}
+
+static void undefined(void *ctx, const char *name, const struct node *at)
+{
+	const struct resolver *resolver = ctx;
+	struct load *load = resolver->load;
+	const char *variable_name = name + strlen("host.vars.");
+
+	if (load->incomplete)
+		return;
+	if (str_has_prefix(name, "env."))
+		load_fault(load, at,
+			   "'${%s}': the environment variable %s is not set; set it, or give a "
+			   "default: ${%s:-...}",
+			   name, name + strlen("env."), name);
+	else if (resolver->host)
+		load_fault(load, at,
+			   "'${%s}' is not defined for host '%s': neither its vars nor the "
+			   "Project's variables have '%s'%s",
+			   name, resolver->host, variable_name,
+			   nearest_variable(resolver, variable_name));
+	else
+		load_fault(
+			load, at,
+			"'${%s}' is not defined: the Project's variables have no '%s', and there "
+			"is no single host here%s",
+			name, variable_name, nearest_variable(resolver, variable_name));
+}
+
+const struct node *resolve(struct resolver *resolver, const struct node *node)
+{
+	const struct interpolation in = {
+		.arena = resolver->load->arena,
+		.diagnostics = resolver->load->diagnostics,
+		.budget = &resolver->load->budget,
+		.lookup = look_up,
+		.undefined = undefined,
+		.ctx = resolver,
+	};
+
+	return interpolate(&in, node);
+}
+
+void sources_init(struct load *load)
+{
+	struct sources *sources = arena_new_of(load->arena, struct sources);
+	struct resolver resolver = {
+		.load = load,
+		.sources = SOURCE_ENVIRONMENT | SOURCE_SECRETS,
+	};
+
+	arena_defer(load->arena, release_sources, sources);
+	load->sources = sources;
+	if (!load->project)
+		return;
+	const struct node *spec = node_get(load->project->node, "spec");
+	const struct node *variables = node_get(spec, "variables");
+	sources->env = node_get(spec, "env");
+	if (variables)
+		sources->variables = resolve(&resolver, variables);
+}
