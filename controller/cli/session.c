@@ -4,6 +4,7 @@
 #include "controller/cli/load.h"
 #include "controller/cli/output.h"
 #include "controller/plan/render.h"
+#include "controller/state/state.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -270,4 +271,29 @@ int session_apply_users(struct session *session, const char *volume)
 		}
 	}
 	return session_execute(session);
+}
+
+void session_record_backups(struct session *session, const json_t *records)
+{
+	CLEANUP(cleanup_free) char *dir = state_default_dir(session->context->options.state);
+	struct error err = ERROR_INIT;
+	struct state *state;
+	const json_t *record;
+	size_t i;
+
+	if (json_array_size(records) == 0)
+		return;
+	/* What counts lies beside the archives: a state that can't be written is no failure. */
+	if (state_open(dir, false, &state, &err) < 0) {
+		output_warning(session->context, "the backups are not in drey's state: %s",
+			       err.text);
+		return;
+	}
+	json_array_foreach (records, i, record)
+		if (state_put_backup(state, record, &err) < 0) {
+			output_warning(session->context, "the backups are not in drey's state: %s",
+				       err.text);
+			break;
+		}
+	state_close(state);
 }
