@@ -143,6 +143,7 @@ void session_print_plans(const struct session *session)
 			render_plan(&visit->plan, &options, &out);
 	}
 	render_summary(&session->summary, fleet_count(session->fleet), &out);
+	str_append_char(&out, '\n');
 	fputs(out.data, stdout);
 	fflush(stdout);
 	str_done(&out);
