@@ -1,13 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-#   make              build/drey
-#   make demo         a guided tour on a fleet of two real hosts
-#   make check        every test
-#   make help         the other targets
+#	make                    build/drey
+#	make demo               a guided tour on a fleet of two real hosts
+#	make check              every test; installs what it needs from Debian
+#	make check-SUITE        one of unit golden fuzz examples race docs e2e
+#	make check-asan         the tests with AddressSanitizer and UBSan
+#	make check-valgrind     the unit tests under valgrind
+#	make check-tsan         the programs of tests/race with ThreadSanitizer
+#	make fuzz               FUZZ_SECONDS=30 for each fuzzer
+#	make bench              how fast, beside how fast it could be
+#	make lint               format, layers, sizes, headers, shellcheck, cppcheck, clang-tidy
+#	make docs               write docs/reference from the tables
+#	make golden-update      take what the commands print now for right
+#	make coverage           lines that the unit tests reach, by folder
+#	make install            PREFIX=/usr/local DESTDIR=
+#	make clean
+#
+# BUILD=DIR builds elsewhere, V=1 shows the commands.
 
 BUILD ?= build
 VERSION := $(shell cat .version 2>/dev/null || echo 0.1.0)
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC = gcc
+endif
 CLANG ?= clang
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -91,6 +106,256 @@ $(BUILD)/unit: $(UNIT_OBJ) $(BUILD)/libdrey.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcriterion
 
+# ---- tests ----------------------------------------------------------------------------------------
+
+TALLY = tests/support/tally
+RESULTS = $(BUILD)/results
+JOBS ?= $(shell nproc)
+# A parallel make hands its jobs on by itself.
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+
+# Everything the tests need, installed where it is missing; needs root only then.
+.PHONY: deps
+deps:
+	@tests/support/install build test
+
+SUITES = unit golden fuzz examples race docs e2e
+
+# The build goes first and as wide as the machine, then the suites one after the other: they
+# raise fleets and measure times. The last line is the sum of all.
+.PHONY: check
+check: deps
+	@rm -rf $(RESULTS)
+	@$(TALLY) run $(RESULTS) build $(MAKE) $(PARALLEL) check-build && \
+		$(MAKE) -j1 -k $(SUITES:%=check-%) TALLIED=1; \
+		$(TALLY) sum $(RESULTS)
+
+.PHONY: check-build
+check-build: $(BUILD)/drey $(BUILD)/unit $(FUZZ_REPLAY) $(RACE)
+
+# Within `make check` each suite's count is noted for the sum.
+tallied = $(if $(TALLIED),$(TALLY) run $(RESULTS) $(1) )
+
+.PHONY: check-unit check-golden check-fuzz check-examples check-race check-docs check-e2e
+check-unit: $(BUILD)/unit
+	@$(call tallied,unit)$(BUILD)/unit
+
+check-golden: $(BUILD)/drey
+	@DREY=$(abspath $<) $(call tallied,golden)tests/golden/run
+
+# Every input that a fuzzer ever found interesting, as an ordinary test.
+check-fuzz: $(FUZZ_REPLAY)
+	@$(call tallied,fuzz)tests/fuzz/replay $(FUZZ_REPLAY)
+
+check-examples: $(BUILD)/drey
+	@DREY=$(abspath $<) $(call tallied,examples)tests/golden/examples
+
+check-race: $(RACE)
+	@$(call tallied,race)tests/race/run $(RACE)
+
+check-docs: $(BUILD)/drey
+	@$(call tallied,docs)$(MAKE) docs-check
+
+# Needs root: real hosts in namespaces of this machine.
+check-e2e: $(BUILD)/drey
+	@DREY=$(abspath $<) $(call tallied,e2e)tests/e2e/run
+
+$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o \
+		$(BUILD)/libdrey.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/race/%: $(BUILD)/obj/tests/race/%.o $(BUILD)/libdrey.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libdrey.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Each sanitizer builds into a folder of its own. A leak does not fail a test of Criterion (the
+# runner looks at the child's signals, not at its last report), but it leaves a report file.
+ASAN = $(BUILD)/asan
+ASAN_CFLAGS = -O1 -g -fno-omit-frame-pointer
+ASAN_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=all
+
+.PHONY: check-asan
+check-asan:
+	@$(MAKE) BUILD=$(ASAN) CFLAGS="$(ASAN_CFLAGS)" SANITIZE="$(ASAN_FLAGS)" check-build
+	@rm -rf $(ASAN)/reports && mkdir -p $(ASAN)/reports
+	@status=0; export ASAN_OPTIONS=log_path=$(abspath $(ASAN))/reports/asan:detect_leaks=1; \
+		export UBSAN_OPTIONS=log_path=$(abspath $(ASAN))/reports/ubsan:print_stacktrace=1; \
+		for suite in unit golden fuzz examples; do \
+			$(MAKE) BUILD=$(ASAN) CFLAGS="$(ASAN_CFLAGS)" SANITIZE="$(ASAN_FLAGS)" \
+				check-$$suite || status=1; \
+		done; \
+		tests/support/reports $(ASAN)/reports || status=1; exit $$status
+
+VALGRIND = valgrind -q --trace-children=yes --leak-check=full --show-leak-kinds=definite,indirect \
+	--errors-for-leak-kinds=definite,indirect --child-silent-after-fork=no \
+	--trace-children-skip='*/sh,*/bash,*/git,*/rm,*/ssh*,*/python3*'
+
+.PHONY: check-valgrind
+check-valgrind: $(BUILD)/unit
+	@rm -rf $(BUILD)/valgrind && mkdir -p $(BUILD)/valgrind
+	@status=0; $(VALGRIND) --log-file=$(abspath $(BUILD))/valgrind/report.%p $(BUILD)/unit || status=1; \
+		tests/support/reports $(BUILD)/valgrind || status=1; exit $$status
+
+# ThreadSanitizer can't run below Criterion (Snaipe/Criterion#247): plain programs instead.
+TSAN = $(BUILD)/tsan
+
+.PHONY: check-tsan
+check-tsan:
+	@$(MAKE) BUILD=$(TSAN) CFLAGS="-O1 -g" SANITIZE=-fsanitize=thread \
+		$(RACE:$(BUILD)/%=$(TSAN)/%)
+	@TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
+		tests/race/run $(RACE:$(BUILD)/%=$(TSAN)/%)
+
+# New inputs that reach new code are kept in $(FUZZ)/corpus; what crashes is in $(FUZZ)/crashes.
+FUZZ = $(BUILD)/fuzz
+FUZZ_SECONDS ?= 30
+
+.PHONY: fuzz
+fuzz: $(BUILD)/drey
+	@tests/support/install fuzz
+	@$(MAKE) BUILD=$(FUZZ) CC=$(CLANG) WERROR= CFLAGS="-O1 -g" \
+		SANITIZE=-fsanitize=address,undefined,fuzzer-no-link \
+		$(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ)/fuzzer/%)
+	@$(BUILD)/drey dictionary > $(FUZZ)/dictionary
+	@tests/fuzz/run $(FUZZ) $(FUZZ_SECONDS) $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ)/fuzzer/%)
+
+$(BUILD)/fuzzer/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libdrey.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Writes what the commands print now into the files they are compared with: read the diff.
+.PHONY: golden-update
+golden-update: $(BUILD)/drey
+	@DREY=$(abspath $<) tests/golden/run --update
+
+.PHONY: bench
+bench: deps $(BUILD)/drey $(BENCH)
+	@DREY=$(abspath $(BUILD)/drey) BUILD=$(abspath $(BUILD)) tests/bench/run
+
+.PHONY: demo
+demo:
+	@tests/support/install build test
+	@$(MAKE) $(PARALLEL) all
+	@DREY=$(abspath $(BUILD))/drey tests/support/demo
+
+.PHONY: coverage
+coverage:
+	@$(MAKE) BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" $(BUILD)/coverage/unit
+	@$(BUILD)/coverage/unit
+	@tests/support/coverage $(BUILD)/coverage
+
+# ---- lint -----------------------------------------------------------------------------------------
+
+LINT_C = $(SRC) $(MAIN) $(wildcard tests/*/*.c) $(filter-out $(wildcard tests/*/*.c),$(UNIT_SRC))
+LINT_SHELL = $(shell grep -lE '^\#!/bin/(ba)?sh' -r tests .ci 2>/dev/null | sort)
+
+.PHONY: lint lint-deps lint-format lint-size lint-banned lint-headers lint-shell lint-cppcheck lint-tidy
+lint: lint-deps
+	@$(MAKE) -k $(PARALLEL) lint-format layers lint-size lint-banned lint-headers lint-shell \
+		lint-cppcheck lint-tidy
+
+lint-deps:
+	@tests/support/install build test lint
+
+lint-format:
+	@clang-format --dry-run -Werror $(LINT_C) $(HEADERS)
+
+# Who may include whom: the table is in docs/architecture.md.
+.PHONY: layers
+layers:
+	@tests/support/layers
+
+# Functions are measured by clang-tidy.
+lint-size:
+	@wc -l $(LINT_C) $(HEADERS) | awk '$$1 > 800 && $$2 != "total" \
+		{ print $$2 ": " $$1 " lines, 800 are allowed"; bad = 1 } END { exit bad }'
+
+# Unbounded copies, hidden state, conversions that report no error.
+lint-banned:
+	@! grep -nE '\<(strcpy|strcat|strncat|sprintf|vsprintf|gets|strtok|atoi|atol|atoll|atof|alloca|tmpnam|mktemp)[ ]*\(' \
+		$(LINT_C) $(HEADERS)
+
+lint-headers: $(HEADERS:%.h=$(BUILD)/lint/%.h.ok)
+
+$(BUILD)/lint/%.h.ok: %.h $(GENERATED)
+	@mkdir -p $(@D)
+	@$(CC) $(BASE_CFLAGS) -Werror -fsyntax-only -x c $< && touch $@
+
+lint-shell:
+	@shellcheck -x -P SCRIPTDIR $(LINT_SHELL)
+
+lint-cppcheck: $(GENERATED)
+	@mkdir -p $(BUILD)/lint/cppcheck
+	@cppcheck -q -j$(JOBS) --std=c11 --error-exitcode=1 --inline-suppr \
+		--enable=warning,performance,portability --library=posix --max-configs=4 \
+		--suppressions-list=tests/support/cppcheck.suppress \
+		--cppcheck-build-dir=$(BUILD)/lint/cppcheck -I. -I$(BUILD)/include $(SRC) $(MAIN)
+
+lint-tidy: $(SRC:%.c=$(BUILD)/lint/%.c.ok) $(BUILD)/lint/controller/main.c.ok
+
+$(BUILD)/lint/%.c.ok: %.c $(HEADERS) .clang-tidy | $(GENERATED)
+	$(call say,TIDY,$<)
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(BASE_CFLAGS) 2>/dev/null && touch $@
+
+# ---- documents ------------------------------------------------------------------------------------
+
+.PHONY: docs docs-check
+docs: $(BUILD)/drey
+	@$(BUILD)/drey docs docs/reference
+
+# Pages written by hand are in docs/reference too: they are left out.
+docs-check: $(BUILD)/drey
+	@rm -rf $(BUILD)/reference
+	@$(BUILD)/drey docs $(BUILD)/reference
+	@diff -ru --exclude=output.md docs/reference $(BUILD)/reference || \
+		{ echo "docs/reference is not what the tables say: run make docs"; exit 1; }
+
+# ---- installation ---------------------------------------------------------------------------------
+
+INSTALL = install -D -m
+ROOT = $(DESTDIR)$(PREFIX)
+# A unit of the administrator's own goes to /etc; a package's to the vendor's folder.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+
+.PHONY: install uninstall
+install: $(BUILD)/drey $(BUILD)/drey.service
+	$(INSTALL) 755 $(BUILD)/drey $(ROOT)/bin/drey
+	$(BUILD)/drey man > $(BUILD)/drey.1
+	$(INSTALL) 644 $(BUILD)/drey.1 $(ROOT)/share/man/man1/drey.1
+	$(BUILD)/drey completion bash > $(BUILD)/drey.bash
+	$(INSTALL) 644 $(BUILD)/drey.bash $(ROOT)/share/bash-completion/completions/drey
+	$(BUILD)/drey completion zsh > $(BUILD)/_drey
+	$(INSTALL) 644 $(BUILD)/_drey $(ROOT)/share/zsh/vendor-completions/_drey
+	$(BUILD)/drey completion fish > $(BUILD)/drey.fish
+	$(INSTALL) 644 $(BUILD)/drey.fish $(ROOT)/share/fish/vendor_completions.d/drey.fish
+	$(INSTALL) 644 $(BUILD)/drey.service $(DESTDIR)$(UNITDIR)/drey.service
+
+uninstall:
+	rm -f $(ROOT)/bin/drey $(ROOT)/share/man/man1/drey.1 \
+		$(ROOT)/share/bash-completion/completions/drey \
+		$(ROOT)/share/zsh/vendor-completions/_drey \
+		$(ROOT)/share/fish/vendor_completions.d/drey.fish $(DESTDIR)$(UNITDIR)/drey.service
+
+$(BUILD)/drey.service: controller/drey.service.in
+	@mkdir -p $(@D)
+	@sed 's,@BINDIR@,$(PREFIX)/bin,' $< > $@
+
+# ---- the rest -------------------------------------------------------------------------------------
+
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)
+
+.PHONY: help
+help:
+	@sed -n 's/^#\t//p' Makefile
