@@ -244,6 +244,16 @@ out:
 	decode->at = step.up;
 }
 
+void decode_required(struct decode *decode, const struct schema *schema, const struct node *node)
+{
+	for (size_t i = 0; i < schema->count; i++) {
+		const struct field *field = &schema->fields[i];
+
+		if ((field->flags & FIELD_REQUIRED) && !node_get(node, field->key))
+			decode_fault(decode, node, "'%s' is missing: %s", field->key, field->doc);
+	}
+}
+
 json_t *schema_decode(const struct schema *schema, struct decode *decode, const struct node *node)
 {
 	if (node->type != NODE_MAPPING) {
@@ -263,12 +273,7 @@ json_t *schema_decode(const struct schema *schema, struct decode *decode, const 
 		if (value)
 			json_object_set_new(object, field->key, value);
 	}
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
-
-		if ((field->flags & FIELD_REQUIRED) && !node_get(node, field->key))
-			decode_fault(decode, node, "'%s' is missing: %s", field->key, field->doc);
-	}
+	decode_required(decode, schema, node);
 	return object;
 }
 

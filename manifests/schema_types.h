@@ -20,6 +20,9 @@ json_t *decode_string(struct decode *decode, const struct field *field, const st
 bool decode_pattern(struct decode *decode, const struct field *field, const struct node *node,
 		    const char *text);
 
+/* Diagnoses the required rows that the node, a mapping or a scalar in its place, has not. */
+void decode_required(struct decode *decode, const struct schema *schema, const struct node *node);
+
 /* Which element of a list of objects this is: its FIELD_KEY members (all members where none is
  * one), with fallbacks in place of silence. Appended; for comparing, not for people. */
 void object_identity(const struct schema *schema, const json_t *object, struct str *out);

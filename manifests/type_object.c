@@ -273,7 +273,16 @@ const struct value_type type_objects = {
 	.json_schema = schema_of_objects,
 };
 
-/* One name with what belongs to it; nothing means that all of it is left to the defaults. */
+/* A name alone leaves everything that belongs to it to the defaults. */
+static json_t *parse_nothing(struct decode *decode, const struct field *field,
+			     const struct node *key)
+{
+	size_t faults = decode->faults;
+
+	decode_required(decode, field->of, key);
+	return decode->faults == faults ? json_object() : NULL;
+}
+
 static bool add_named(struct decode *decode, const struct field *field, const struct node *key,
 		      const struct node *value, size_t index, json_t *map)
 {
@@ -289,7 +298,7 @@ static bool add_named(struct decode *decode, const struct field *field, const st
 	else if (json_object_get(map, name))
 		decode_fault(decode, key, "%s is there twice", decode_found(decode, key));
 	else if (!value || node_is_null(value))
-		object = json_object();
+		object = parse_nothing(decode, field, key);
 	else
 		object = parse_object(decode, field, value);
 	decode->at = step.up;
