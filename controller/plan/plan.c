@@ -53,6 +53,13 @@ static void note_reference(void *ctx, const char *kind, const char *name, const 
 	vec_push(&walk->candidate->needs, need);
 }
 
+static void free_changes(void *ptr)
+{
+	struct changes *changes = ptr;
+
+	vec_done(&changes->list);
+}
+
 /* Room for every object that might turn out to be a leftover, so that candidates stay put. */
 static void draft_init(struct draft *draft, const struct pass *pass,
 		       const struct plan_options *options, struct arena *arena)
@@ -77,6 +84,8 @@ static void draft_init(struct draft *draft, const struct pass *pass,
 		candidate->action.name = resource->name;
 		candidate->action.want = resource;
 		candidate->action.changes.arena = arena;
+		/* The finished plan's actions are copies that share the list. */
+		arena_defer(arena, free_changes, &candidate->action.changes);
 		json_object_set_new(
 			draft->index,
 			arena_printf(arena, "%s/%s", resource->kind->name, resource->name),

@@ -15,6 +15,12 @@ bool plan_is_transient(const struct object *object)
 	       str_has_suffix(object->engine_name, ".drey-old");
 }
 
+bool plan_is_usable(const struct action *action)
+{
+	return action->have &&
+	       (action->have->ours || (action->want && resource_adopts(action->want)));
+}
+
 bool plan_is_running(const struct object *object)
 {
 	return object && object->state &&
@@ -126,7 +132,7 @@ void draft_compare(struct draft *draft, struct candidate *candidate)
 	const struct pass *pass = draft->pass;
 
 	action->have = find_object(pass, action->want);
-	if (row_is(action->want, "state", "absent")) {
+	if (row_is(action->want, "state", "absent") && !row_true(action->want, "external")) {
 		compare_absent(draft, action);
 		return;
 	}

@@ -42,8 +42,7 @@ static void add_edges(struct draft *draft, size_t index)
 		if (!provider->selected || is_removal(provider))
 			continue;
 		/* Refused, but there and ours: out of step, yet of use. */
-		if (provider->action.verdict == VERDICT_REFUSE && provider->action.have &&
-		    provider->action.have->ours)
+		if (provider->action.verdict == VERDICT_REFUSE && plan_is_usable(&provider->action))
 			continue;
 		VEC_FOREACH (const size_t *, at, &candidate->after)
 			seen |= *at == need->index;

@@ -13,7 +13,7 @@ struct render_options {
 /*
  * h1
  *   ~ Container/web            replace   (stops the service)
- *       image                  "web:1.0" -> "web:1.1"
+ *       image                  web:1.0 -> web:1.1
  *       environment.PASSWORD   *** (before) -> *** (after)
  *   + Volume/data              create
  */

@@ -115,8 +115,8 @@ Test(render, shows_fields_aligned_with_before_and_after)
 	expect_text(&options,
 		    "h1\n"
 		    "  ~ Container/web       replace   (stops the service, after a backup)\n"
-		    "      image                  \"web:1.0\" -> \"web:1.1\"\n"
-		    "      restart                \"no\" -> \"always\"\n"
+		    "      image                  web:1.0 -> web:1.1\n"
+		    "      restart                no -> always\n"
 		    "  + Container/database  create\n");
 }
 
@@ -162,7 +162,7 @@ Test(render, cuts_long_values_to_the_width)
 		cr_expect_leq(columns, 76, "%s", line);
 	}
 	str_done(&out);
-	cr_expect(text_has("\"web:1.0\" -> \"registry.example.com/a/very"));
+	cr_expect(text_has("web:1.0 -> registry.example.com/a/very"));
 }
 
 Test(render, masks_secrets_on_both_sides)
@@ -171,7 +171,7 @@ Test(render, masks_secrets_on_both_sides)
 		    "{'environment': {'PASSWORD': true}}",
 		    "{'image': 'a', 'environment': {'PASSWORD': 'old', 'PLAIN': 'x'}}");
 	cr_expect(text_has("environment.PASSWORD   *** (before) -> *** (after)"));
-	cr_expect(text_has("environment.PLAIN      *** (before) -> \"b\""));
+	cr_expect(text_has("environment.PLAIN      *** (before) -> b"));
 	cr_expect_not(text_has("old"));
 	cr_expect_not(text_has("new"));
 }
@@ -180,7 +180,7 @@ Test(render, shows_an_observed_value_that_the_manifest_states_in_plain)
 {
 	add_changed("{'image': 'a', 'environment': {'A': 'seen', 'B': 'b'}}", "{}",
 		    "{'image': 'a', 'environment': {'A': 'seen', 'B': 'seen'}}");
-	cr_expect(text_has("environment.B          \"seen\" -> \"b\""));
+	cr_expect(text_has("environment.B          seen -> b"));
 }
 
 Test(render, a_secret_of_the_same_value_is_not_stated_in_plain)
@@ -198,7 +198,7 @@ Test(render, masks_labels_whose_keys_hold_dots)
 		    "{'image': 'a', 'labels': {'com.example.token': 'before', 'x': 'y'}}");
 	cr_expect(text_has("labels.com.example.token *** (before) -> *** (after)"));
 	cr_expect(text_has("labels.x"));
-	cr_expect_not(text_has("\"y\""));
+	cr_expect_not(text_has("labels.x y"));
 }
 
 Test(render, masks_log_options)
@@ -207,7 +207,7 @@ Test(render, masks_log_options)
 		    "{}",
 		    "{'image': 'a', 'logging': {'driver': 'json-file', 'options': {'tag': "
 		    "'foreign'}}}");
-	cr_expect(text_has("*** (before) -> \"t\""));
+	cr_expect(text_has("*** (before) -> t"));
 	cr_expect_not(text_has("foreign"));
 }
 

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/base/mem.h"
+#include "controller/plan/plan.h"
+#include "reconcilers/container_compare.h"
+#include "tests/unit/manifests/schema_fixture.h"
+
+enum { ROOM = 64 };
+
+struct fixture {
+	struct arena *arena;
+	struct resource host;
+	struct resource resources[ROOM];
+	const struct resource *list[ROOM];
+	struct desired desired;
+	struct pass pass;
+	struct plan_options options;
+	struct plan plan;
+	struct error err;
+};
+
+static struct fixture f;
+
+static void release(void *json)
+{
+	json_decref(json);
+}
+
+static const json_t *keep(json_t *json)
+{
+	arena_defer(f.arena, release, json);
+	return json;
+}
+
+static void setup(void)
+{
+	f = (struct fixture){ .arena = arena_new() };
+	f.host = (struct resource){ .name = "h1" };
+	f.desired = (struct desired){ .host = &f.host, .resources = f.list };
+	f.pass = (struct pass){
+		.arena = f.arena, .desired = &f.desired, .project = "shop", .revision = "r"
+	};
+	f.pass.observed.images = json_object();
+	keep(f.pass.observed.images);
+	f.pass.observed.info = keep(json_object());
+	f.options = (struct plan_options){ .max_removals_percent = 10, .max_removals = 3 };
+	json_object_set_new(f.pass.observed.images, "busy:1",
+			    fixture_json("{'Id': 'sha256:1', 'Config': {}}"));
+}
+
+static void teardown(void)
+{
+	arena_free(f.arena);
+}
+
+TestSuite(plan, .init = setup, .fini = teardown);
+
+static json_t *defaults_of(const struct schema *schema)
+{
+	json_t *defaults = json_object();
+
+	for (size_t i = 0; i < schema->count; i++) {
+		const struct field *field = &schema->fields[i];
+
+		if (field->fallback)
+			json_object_set_new(defaults, field->key,
+					    json_loads(field->fallback, JSON_DECODE_ANY, NULL));
+	}
+	return defaults;
+}
+
+static struct resource *want(const char *kind, const char *name, const char *spec)
+{
+	struct resource *resource = &f.resources[f.desired.count];
+
+	*resource = (struct resource){
+		.kind = &reconciler_find(kind)->kind,
+		.name = name,
+		.host = "h1",
+		.metadata = keep(json_object()),
+		.spec = keep(fixture_json(spec)),
+		.secrets = keep(json_object()),
+	};
+	resource->defaults = keep(defaults_of(resource->kind->spec));
+	f.list[f.desired.count++] = resource;
+	return resource;
+}
+
+static struct object *add_object(const char *kind, const char *engine_name, const char *name)
+{
+	json_t *labels =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", LABEL_PROJECT, "shop", LABEL_KIND,
+			  kind, LABEL_NAME, name, LABEL_UID, "0123456789abcdef0123456789abcdef",
+			  LABEL_SPEC, "d", LABEL_REVISION, "r", LABEL_FORMAT, "1");
+
+	return pass_add_object(&f.pass, &reconciler_find(kind)->kind,
+			       arena_printf(f.arena, "id-of-%s", engine_name), engine_name,
+			       keep(labels));
+}
+
+static struct object *add_foreign(const char *kind, const char *engine_name)
+{
+	return pass_add_object(&f.pass, &reconciler_find(kind)->kind,
+			       arena_printf(f.arena, "id-of-%s", engine_name), engine_name,
+			       keep(json_object()));
+}
+
+/* The container as it stands when in step. */
+static struct object *run(const struct resource *resource)
+{
+	struct object *object = add_object("Container", resource->name, resource->name);
+	json_t *resolved = container_resolve(&f.pass, resource);
+	const char *warning;
+	json_t *observed = container_expected(&f.pass, resolved, pass_image(&f.pass, "busy:1"),
+					      f.arena, &warning);
+	json_t *networks = json_object();
+	const char *network;
+	json_t *endpoint;
+
+	json_object_foreach (json_object_get(observed, "networks"), network, endpoint)
+		json_object_set_new(networks, network, json_object());
+	object->inspect = keep(json_pack("{s:{s:o}}", "NetworkSettings", "Networks", networks));
+	object->observed = keep(observed);
+	object->state = "running";
+	object->image_id = "sha256:1";
+	json_decref(resolved);
+	return object;
+}
+
+static void set_observed(struct object *object, const char *key, const char *value)
+{
+	json_object_set_new((json_t *)object->observed, key, json_string(value));
+}
+
+static struct object *add_network(const char *name)
+{
+	struct object *object = add_object("Network", name, name);
+	json_t *observed =
+		schema_expect(object->kind->spec, keep(json_object()), keep(json_object()));
+
+	json_object_set_new(observed, "name", json_string(name));
+	object->observed = keep(observed);
+	return object;
+}
+
+static struct object *add_volume(const char *name)
+{
+	struct object *object = add_object("Volume", name, name);
+
+	object->observed =
+		keep(schema_expect(object->kind->spec, keep(json_object()), keep(json_object())));
+	return object;
+}
+
+static void build(void)
+{
+	int rc = plan_build(&f.pass, &f.options, f.arena, &f.plan, &f.err);
+
+	cr_assert_eq(rc, 0, "%s", f.err.text);
+}
+
+static const struct action *find(const char *kind, const char *name)
+{
+	for (size_t i = 0; i < f.plan.count; i++) {
+		const struct action *action = &f.plan.actions[i];
+
+		if (strcmp(action->kind->name, kind) == 0 && strcmp(action->name, name) == 0)
+			return action;
+	}
+	return NULL;
+}
+
+static void expect_verdict(const char *kind, const char *name, enum verdict verdict)
+{
+	const struct action *action = find(kind, name);
+
+	cr_assert_not_null(action, "%s/%s is not in the plan", kind, name);
+	cr_expect_eq(action->verdict, verdict, "%s/%s: %s, %s", kind, name,
+		     verdict_name(action->verdict), action->reason ? action->reason : "no reason");
+}
+
+static bool comes_after(const char *kind, const char *name, const char *kind2, const char *name2)
+{
+	const struct action *action = find(kind, name), *before = find(kind2, name2);
+
+	for (size_t i = 0; action && i < action->after_count; i++) {
+		cr_expect_lt(action->after[i], (size_t)(action - f.plan.actions),
+			     "a plan is carried out from its start to its end");
+		if (&f.plan.actions[action->after[i]] == before)
+			return true;
+	}
+	return false;
+}
+
+Test(plan, in_step_is_no_difference)
+{
+	add_network("front");
+	want("Network", "front", "{}");
+	run(want("Container", "web", "{'image': 'busy:1', 'networks': {'front': {}}}"));
+	build();
+	expect_verdict("Network", "front", VERDICT_KEEP);
+	expect_verdict("Container", "web", VERDICT_KEEP);
+	cr_expect_not(plan_has_differences(&f.plan));
+}
+
+Test(plan, what_is_missing_is_created_after_what_it_needs)
+{
+	want("Network", "front", "{}");
+	want("Volume", "data", "{}");
+	want("Container", "db", "{'image': 'busy:1'}");
+	want("Container", "web",
+	     "{'image': 'busy:1', 'networks': {'front': {}}, 'depends_on': {'db': {}},"
+	     " 'volumes': [{'type': 'volume', 'source': 'data', 'target': '/d'}]}");
+	build();
+	expect_verdict("Container", "web", VERDICT_CREATE);
+	cr_expect(comes_after("Container", "web", "Network", "front"));
+	cr_expect(comes_after("Container", "web", "Volume", "data"));
+	cr_expect(comes_after("Container", "web", "Container", "db"));
+	cr_expect_not(comes_after("Container", "db", "Network", "front"));
+}
+
+Test(plan, those_on_a_replaced_network_are_connected_again)
+{
+	json_object_set_new((json_t *)add_network("front")->observed, "internal", json_true());
+	want("Network", "front", "{}");
+	run(want("Container", "web", "{'image': 'busy:1', 'networks': {'front': {}}}"));
+	run(want("Container", "other", "{'image': 'busy:1'}"));
+	build();
+	expect_verdict("Network", "front", VERDICT_REPLACE);
+	cr_expect(find("Network", "front")->disruptive);
+	expect_verdict("Container", "web", VERDICT_UPDATE);
+	cr_expect_str_eq(find("Container", "web")->reason,
+			 "Network/front, which its networks names, is replaced");
+	expect_verdict("Container", "other", VERDICT_KEEP);
+	cr_expect(comes_after("Container", "web", "Network", "front"));
+}
+
+Test(plan, sharers_of_a_replaced_container_are_replaced_and_dependants_are_not)
+{
+	struct object *vpn = run(want("Container", "vpn", "{'image': 'busy:1'}"));
+
+	run(want("Container", "app", "{'image': 'busy:1', 'network_mode': 'service:vpn'}"));
+	run(want("Container", "tail", "{'image': 'busy:1', 'pid': 'service:app'}"));
+	run(want("Container", "web", "{'image': 'busy:1', 'depends_on': {'vpn': {}}}"));
+	set_observed(vpn, "hostname", "by-hand");
+	build();
+	expect_verdict("Container", "vpn", VERDICT_REPLACE);
+	expect_verdict("Container", "app", VERDICT_REPLACE);
+	expect_verdict("Container", "tail", VERDICT_REPLACE);
+	expect_verdict("Container", "web", VERDICT_KEEP);
+	cr_expect(strstr(find("Container", "tail")->reason, "Container/app"));
+	cr_expect(find("Container", "app")->disruptive);
+	cr_expect(comes_after("Container", "tail", "Container", "app"));
+}
+
+Test(plan, foreign_objects_in_the_way_are_refused_and_block)
+{
+	add_foreign("Network", "front");
+	want("Network", "front", "{}");
+	want("Container", "web", "{'image': 'busy:1', 'networks': {'front': {}}}");
+	build();
+	expect_verdict("Network", "front", VERDICT_REFUSE);
+	expect_verdict("Container", "web", VERDICT_CREATE);
+	cr_expect_str_eq(find("Container", "web")->warning,
+			 "waits for Network/front, which is refused");
+	cr_expect(comes_after("Container", "web", "Network", "front"));
+}
+
+Test(plan, a_volume_that_is_out_of_step_does_not_hold_its_users_up)
+{
+	json_object_set_new((json_t *)add_volume("data")->observed, "driver", json_string("odd"));
+	want("Volume", "data", "{}");
+	want("Container", "web",
+	     "{'image': 'busy:1', 'volumes': [{'type': 'volume', 'source': 'data', 'target': "
+	     "'/d'}]}");
+	build();
+	expect_verdict("Volume", "data", VERDICT_REFUSE);
+	cr_expect_not(comes_after("Container", "web", "Volume", "data"));
+	cr_expect_null(find("Container", "web")->warning);
+}
+
+Test(plan, a_name_that_a_foreign_container_took_is_refused)
+{
+	struct object *web = run(want("Container", "web", "{'image': 'busy:1'}"));
+
+	web->engine_name = "renamed";
+	add_foreign("Container", "web");
+	build();
+	expect_verdict("Container", "web", VERDICT_REFUSE);
+	cr_expect(strstr(find("Container", "web")->reason, "'renamed'"));
+}
+
+Test(plan, leftovers_are_listed_and_are_no_difference)
+{
+	run(want("Container", "web", "{'image': 'busy:1'}"));
+	add_object("Container", "old", "old");
+	add_foreign("Container", "somebody-elses");
+	build();
+	expect_verdict("Container", "old", VERDICT_LEFTOVER);
+	cr_expect_null(find("Container", "somebody-elses"));
+	cr_expect_not(plan_has_differences(&f.plan));
+}
+
+Test(plan, prune_removes_leftovers_last_but_never_volumes)
+{
+	struct object *old;
+
+	f.options.prune = true;
+	run(want("Container", "web", "{'image': 'busy:1'}"));
+	add_network("gone");
+	add_volume("data");
+	old = add_object("Container", "old", "old");
+	old->inspect =
+		keep(fixture_json("{'NetworkSettings': {'Networks': {'gone': {}}}, 'Mounts': []}"));
+	old->state = "running";
+	build();
+	expect_verdict("Container", "old", VERDICT_REMOVE);
+	expect_verdict("Network", "gone", VERDICT_REMOVE);
+	expect_verdict("Volume", "data", VERDICT_LEFTOVER);
+	cr_expect(find("Container", "old")->disruptive);
+	cr_expect(comes_after("Network", "gone", "Container", "old"));
+	cr_expect_lt(find("Container", "web"), find("Container", "old"));
+}
+
+Test(plan, prune_never_empties_a_host)
+{
+	f.options.prune = true;
+	add_object("Container", "web", "web");
+	cr_assert_eq(plan_build(&f.pass, &f.options, f.arena, &f.plan, &f.err), -1);
+	cr_expect_eq(f.err.code, ERROR_REFUSED);
+	cr_expect(strstr(f.err.text, "state: absent"), "%s", f.err.text);
+}
+
+Test(plan, absent_everywhere_is_an_empty_set_too)
+{
+	f.options.prune = true;
+	run(want("Container", "web", "{'image': 'busy:1', 'state': 'absent'}"));
+	add_object("Container", "old", "old");
+	cr_assert_eq(plan_build(&f.pass, &f.options, f.arena, &f.plan, &f.err), -1);
+	cr_expect_eq(f.err.code, ERROR_REFUSED);
+}
+
+static void add_leftovers(int count)
+{
+	for (int i = 0; i < count; i++) {
+		const char *name = arena_printf(f.arena, "old-%d", i);
+
+		add_object("Container", name, name);
+	}
+}
+
+Test(plan, prune_stops_at_the_cap)
+{
+	f.options.prune = true;
+	run(want("Container", "web", "{'image': 'busy:1'}"));
+	add_leftovers(3);
+	build();
+	expect_verdict("Container", "old-2", VERDICT_REMOVE);
+}
+
+Test(plan, prune_above_the_cap_refuses_all)
+{
+	f.options.prune = true;
+	run(want("Container", "web", "{'image': 'busy:1'}"));
+	add_leftovers(4);
+	cr_assert_eq(plan_build(&f.pass, &f.options, f.arena, &f.plan, &f.err), -1);
+	cr_expect_eq(f.err.code, ERROR_REFUSED);
+	cr_expect(strstr(f.err.text, "--max-removals"), "%s", f.err.text);
+}
+
+Test(plan, the_cap_grows_with_the_host)
+{
+	f.options.prune = true;
+	for (int i = 0; i < 50; i++)
+		run(want("Container", arena_printf(f.arena, "web-%d", i), "{'image': 'busy:1'}"));
+	add_leftovers(5);
+	build();
+	expect_verdict("Container", "old-4", VERDICT_REMOVE);
+}
+
+Test(plan, absent_is_removed_without_prune_users_first)
+{
+	add_network("front");
+	want("Network", "front", "{'state': 'absent'}");
+	run(want("Container", "web",
+		 "{'image': 'busy:1', 'networks': {'front': {}}, 'state': 'absent'}"));
+	want("Container", "never", "{'image': 'busy:1', 'state': 'absent'}");
+	build();
+	expect_verdict("Container", "web", VERDICT_REMOVE);
+	expect_verdict("Network", "front", VERDICT_REMOVE);
+	expect_verdict("Container", "never", VERDICT_KEEP);
+	cr_expect(comes_after("Network", "front", "Container", "web"));
+}
+
+Test(plan, an_absent_volume_goes_only_with_consent)
+{
+	add_volume("kept");
+	add_volume("dropped");
+	want("Volume", "kept", "{'state': 'absent'}");
+	want("Volume", "dropped",
+	     "{'state': 'absent', 'on_remove': 'delete', 'backup_first': true}");
+	build();
+	expect_verdict("Volume", "kept", VERDICT_REFUSE);
+	expect_verdict("Volume", "dropped", VERDICT_REMOVE);
+	cr_expect(find("Volume", "dropped")->loses_data);
+	cr_expect(find("Volume", "dropped")->backup_first);
+}
+
+Test(plan, an_absent_container_that_is_foreign_goes_only_if_adopted)
+{
+	struct resource *mine;
+
+	add_foreign("Container", "theirs");
+	add_foreign("Container", "mine");
+	want("Container", "theirs", "{'image': 'busy:1', 'state': 'absent'}");
+	mine = want("Container", "mine", "{'image': 'busy:1', 'state': 'absent'}");
+	mine->metadata = keep(fixture_json("{'adopt': true}"));
+	build();
+	expect_verdict("Container", "theirs", VERDICT_REFUSE);
+	expect_verdict("Container", "mine", VERDICT_REMOVE);
+}
+
+Test(plan, halves_of_a_replacement_are_no_leftovers)
+{
+	f.options.prune = true;
+	run(want("Container", "web", "{'image': 'busy:1'}"));
+	add_object("Container", "web.drey-old", "web");
+	add_object("Container", "gone.drey-new", "gone");
+	build();
+	cr_expect_eq(f.plan.count, 1);
+	cr_expect_eq(f.plan.warning_count, 2);
+}
+
+Test(plan, a_second_claimant_is_reported_and_never_pruned)
+{
+	f.options.prune = true;
+	run(want("Container", "web", "{'image': 'busy:1'}"));
+	add_object("Container", "copy", "web");
+	build();
+	cr_assert_eq(f.plan.count, 2);
+	cr_expect_eq(f.plan.actions[1].verdict, VERDICT_LEFTOVER);
+	cr_expect(strstr(f.plan.actions[1].reason, "'copy'"));
+}
+
+Test(plan, a_target_takes_what_it_lacks_along_and_nothing_else)
+{
+	const char *targets[] = { "Container/web" };
+
+	f.options.targets = targets;
+	f.options.target_count = 1;
+	f.options.prune = true;
+	want("Network", "front", "{}");
+	set_observed(run(want("Container", "db", "{'image': 'busy:1'}")), "hostname", "by-hand");
+	want("Container", "web",
+	     "{'image': 'busy:1', 'networks': {'front': {}}, 'depends_on': {'db': {}}}");
+	want("Container", "other", "{'image': 'busy:1'}");
+	add_object("Container", "old", "old");
+	build();
+	cr_expect_eq(f.plan.count, 2);
+	expect_verdict("Network", "front", VERDICT_CREATE);
+	expect_verdict("Container", "web", VERDICT_CREATE);
+}
+
+Test(plan, a_leftover_may_be_a_target)
+{
+	const char *targets[] = { "Container/old@h1", "Container/elsewhere@h2" };
+
+	f.options.targets = targets;
+	f.options.target_count = 2;
+	f.options.prune = true;
+	run(want("Container", "web", "{'image': 'busy:1'}"));
+	add_object("Container", "old", "old");
+	add_object("Container", "older", "older");
+	build();
+	cr_expect_eq(f.plan.count, 1);
+	expect_verdict("Container", "old", VERDICT_REMOVE);
+}
+
+static void expect_bad_target(const char *target)
+{
+	const char *targets[] = { target };
+
+	f.options.targets = targets;
+	f.options.target_count = 1;
+	f.err = ERROR_INIT;
+	cr_expect_eq(plan_build(&f.pass, &f.options, f.arena, &f.plan, &f.err), -1, "%s", target);
+	cr_expect_eq(f.err.code, ERROR_INVALID, "%s", target);
+}
+
+Test(plan, targets_that_name_nothing_are_errors)
+{
+	run(want("Container", "web", "{'image': 'busy:1'}"));
+	expect_bad_target("Container/nothing");
+	expect_bad_target("web");
+	expect_bad_target("Container/");
+	expect_bad_target("/web");
+	expect_bad_target("Container/web@");
+	expect_bad_target("Container@h1/web");
+	expect_bad_target("Contaner/web");
+}
+
+Test(plan, a_selector_chooses_by_labels_of_the_manifests)
+{
+	f.options.selector = "tier=front";
+	f.options.prune = true;
+	want("Container", "web", "{'image': 'busy:1'}")->metadata =
+		keep(fixture_json("{'labels': {'tier': 'front'}}"));
+	want("Container", "db", "{'image': 'busy:1'}");
+	add_object("Container", "old", "old");
+	build();
+	cr_expect_eq(f.plan.count, 1);
+	expect_verdict("Container", "web", VERDICT_CREATE);
+}
+
+Test(plan, a_selector_that_matches_nothing_is_an_error)
+{
+	f.options.selector = "tier=back";
+	want("Container", "web", "{'image': 'busy:1'}");
+	cr_expect_eq(plan_build(&f.pass, &f.options, f.arena, &f.plan, &f.err), -1);
+	cr_expect_eq(f.err.code, ERROR_INVALID);
+}
+
+Test(plan, backups_come_first_where_asked)
+{
+	struct object *db =
+		run(want("Container", "db", "{'image': 'busy:1', 'backup_first': true}"));
+
+	set_observed(db, "hostname", "by-hand");
+	build();
+	expect_verdict("Container", "db", VERDICT_REPLACE);
+	cr_expect(find("Container", "db")->backup_first);
+}
