@@ -87,6 +87,31 @@ static const struct node *resolve_spec(struct decoding *d, const struct node *sp
 	return spec;
 }
 
+/* What identifies a resource must be known before anything is resolved. */
+static const struct node *resolve_metadata(struct decoding *d, const struct node *metadata)
+{
+	struct resolver project = { .load = d->load, .sources = d->resolver.sources };
+
+	if (metadata->type != NODE_MAPPING)
+		return resolve(&project, metadata);
+	for (size_t i = 0; i < metadata->count; i++) {
+		const struct node *value = metadata->values[i];
+		if (strcmp(metadata->keys[i]->text, "name") != 0) {
+			metadata = with_value(d->load, metadata, i, resolve(&project, value));
+		} else if (value->type == NODE_SCALAR && strstr(value->text, "${")) {
+			load_fault(d->load, value,
+				   "metadata.name: '%s': a name cannot hold references, save for "
+				   "${release} and parameters in a Template",
+				   value->text);
+			struct node *faulty = arena_new_of(d->load->arena, struct node);
+			*faulty = *value;
+			faulty->faulty = true;
+			metadata = with_value(d->load, metadata, i, faulty);
+		}
+	}
+	return metadata;
+}
+
 /* Envelope, metadata and spec with their references resolved. */
 static const struct node *resolve_document(struct decoding *d)
 {
@@ -96,9 +121,8 @@ static const struct node *resolve_document(struct decoding *d)
 		return root;
 	for (size_t i = 0; i < root->count; i++) {
 		const struct node *value = root->values[i];
-		struct resolver project = { .load = d->load, .sources = d->resolver.sources };
 		if (strcmp(root->keys[i]->text, "metadata") == 0)
-			root = with_value(d->load, root, i, resolve(&project, value));
+			root = with_value(d->load, root, i, resolve_metadata(d, value));
 		else if (strcmp(root->keys[i]->text, "spec") == 0)
 			root = with_value(d->load, root, i, resolve_spec(d, value));
 	}
@@ -233,6 +257,25 @@ static const char *digest(struct decoding *d)
 	return arena_strdup(d->load->arena, hex);
 }
 
+/* "spec.volumes.0.source" as other messages have it: "spec.volumes[0].source". */
+static const char *shown_path(struct load *load, const char *path)
+{
+	struct str out;
+
+	str_init(&out, 0);
+	while (*path) {
+		size_t n = strcspn(path, "."), digits = strspn(path, "0123456789");
+		if (n && n == digits)
+			str_printf(&out, "[%.*s]", (int)n, path);
+		else
+			str_printf(&out, "%s%.*s", out.len ? "." : "", (int)n, path);
+		path += n + (path[n] == '.');
+	}
+	const char *shown = arena_strdup(load->arena, out.data);
+	str_done(&out);
+	return shown;
+}
+
 static void note_reference(void *ctx, const char *kind, const char *name, const char *path)
 {
 	struct decoding *d = ctx;
@@ -240,6 +283,7 @@ static void note_reference(void *ctx, const char *kind, const char *name, const 
 		.kind = load_kind(d->load, kind),
 		.name = arena_strdup(d->load->arena, name),
 		.path = arena_strdup(d->load->arena, path),
+		.shown = shown_path(d->load, path),
 	};
 
 	/* Where a thing is to be is the business of place.c. */

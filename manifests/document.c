@@ -62,11 +62,18 @@ static void unknown_kind(struct load *load, const struct node *node)
 	free(names);
 }
 
-static const struct kind *check_kind(struct load *load, const struct node *root)
+const struct kind *document_kind(struct load *load, const struct node *root)
 {
 	const struct node *node = node_get(root, "kind");
 	const struct kind *kind;
 
+	if (root->type != NODE_MAPPING) {
+		load_fault(load, root,
+			   "found %s, expected a document: a mapping with apiVersion, kind, "
+			   "metadata and spec",
+			   shape(root));
+		return NULL;
+	}
 	if (!is_text(node)) {
 		load_fault(load, node ? node : root, "kind: expected the name of a kind%s",
 			   node ? "" : ", and there is none in this document");
@@ -126,22 +133,16 @@ static const char *name_of(struct load *load, const struct node *root, bool *ret
 
 void document_add(struct load *load, const struct node *root, const struct document *release)
 {
-	const struct kind *kind;
-	bool good;
+	const struct kind *kind = NULL;
+	bool version = root->type != NODE_MAPPING || check_version(load, root, release);
 
-	if (root->type != NODE_MAPPING) {
-		load_fault(load, root,
-			   "found %s, expected a document: a mapping with apiVersion, "
-			   "kind, metadata and spec",
-			   shape(root));
-		load->incomplete = true;
-		return;
-	}
-	good = check_version(load, root, release);
-	kind = check_kind(load, root);
-	check_keys(load, root);
-	if (!good || !kind) {
-		load->incomplete = true;
+	/* What is for another program should be told so, and no more. */
+	if (version)
+		kind = document_kind(load, root);
+	if (kind)
+		check_keys(load, root);
+	if (!kind) {
+		load_lacks(load, NULL);
 		return;
 	}
 	if (!node_get(root, "metadata"))
@@ -153,7 +154,7 @@ void document_add(struct load *load, const struct node *root, const struct docum
 	document->order = load->documents.count;
 	document->name = name_of(load, root, &document->named);
 	if (!document->named)
-		load->incomplete = true;
+		load_lacks(load, kind);
 	vec_push(&load->documents, document);
 }
 

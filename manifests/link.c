@@ -36,9 +36,9 @@ static void undeclared(struct load *load, const struct body *body,
 	const char *kind = reference->kind->name;
 	const char *nearest = load_nearest(load, kind, reference->name);
 
-	if (load->incomplete)
+	if (load_may_lack(load, kind))
 		return;
-	load_fault(load, at, "%s: there is no %s '%s'%s", reference->path, kind, reference->name,
+	load_fault(load, at, "%s: there is no %s '%s'%s", reference->shown, kind, reference->name,
 		   *nearest ? nearest
 		   : reference->kind->follows_users
 			   ? "; what is used must be declared, if only with 'external: true'"
@@ -65,7 +65,7 @@ static void follow(struct load *load, const struct body *body, const struct refe
 	} else if (!body->absent) {
 		load_fault(load, node_find(body->node, reference->path),
 			   "%s: %s '%s' is used on host '%s', but declared for others only: %s",
-			   reference->path, target->kind->name, target->name,
+			   reference->shown, target->kind->name, target->name,
 			   load->hosts[host]->name, hosts_of(load, target));
 	}
 }
@@ -104,7 +104,7 @@ static void check_absent(struct load *load, struct body *const *bodies)
 			if (other && other->absent)
 				load_fault(load, node_find(body->node, reference->path),
 					   "%s: %s '%s' is used here, but says 'state: absent'",
-					   reference->path, target->kind->name, target->name);
+					   reference->shown, target->kind->name, target->name);
 		}
 	}
 }
@@ -122,7 +122,7 @@ static void link_project(struct load *load, const struct document *document)
 /* What is nowhere still is to be free of faults. */
 static void check_unused(struct load *load, struct document *document)
 {
-	bool anywhere = false, incomplete = load->incomplete;
+	bool anywhere = false, lacks_anything = load->lacks_anything;
 
 	for (size_t h = 0; h < load->host_count && !anywhere; h++)
 		anywhere = document->on[h];
@@ -133,9 +133,9 @@ static void check_unused(struct load *load, struct document *document)
 			  "%s '%s' is nowhere: it names no hosts, and nothing uses it",
 			  document->kind->name, document->name);
 	/* Not for a host, so what is not defined for one is no fault of it. */
-	load->incomplete = true;
+	load->lacks_anything = true;
 	decode_document(load, document, load->host_count ? 0 : -1);
-	load->incomplete = incomplete;
+	load->lacks_anything = lacks_anything;
 }
 
 void link_documents(struct load *load, struct body ***bodies)

@@ -27,7 +27,8 @@ struct sha256;
 struct reference_to {
 	const struct kind *kind;
 	const char *name;
-	const char *path; /* where it stands in the document */
+	const char *path;  /* where it stands in the document, for node_find() */
+	const char *shown; /* the same for messages */
 };
 
 /* A document decoded, for one host or, where it refers to nothing of a host, for all. */
@@ -71,15 +72,19 @@ struct load {
 	size_t host_count;
 	const struct document *project; /* NULL */
 	struct sources *sources;
-	/* Something could not be read: what else is missing may be in there, so that a reference
-	 * to nothing is no fault. */
-	bool incomplete;
+	/* Something could not be read, or not its name: a reference to what is not there may mean
+	 * that, and is no fault then. */
+	bool lacks_anything;
+	bool *lacks;		 /* by index of the kind */
 	const json_t **defaults; /* by index of the kind */
 };
 
 #define load_fault(load, at, ...) diagnose((load)->diagnostics, SEVERITY_ERROR, (at), __VA_ARGS__)
 #define load_warn(load, at, ...) diagnose((load)->diagnostics, SEVERITY_WARNING, (at), __VA_ARGS__)
 
+/* A resource of that kind (NULL: of any) is there, and not known by its name. */
+void load_lacks(struct load *load, const struct kind *kind);
+bool load_may_lack(const struct load *load, const char *kind);
 /* Takes a reference that lives as long as the set. */
 const json_t *load_keep(struct load *load, json_t *json);
 /* NULL: no such kind. */
@@ -94,7 +99,9 @@ bool requires_check(struct load *load);
 /* "0.3", ">= 0.2, < 1": 1 met, 0 not met, -1 malformed. */
 int requires_met(const char *constraint, const char *version);
 
-/* document.c: takes a tree for a document, or diagnoses why it is none. release: NULL for what
+/* document.c: what the document says it is; NULL after a diagnosis. */
+const struct kind *document_kind(struct load *load, const struct node *root);
+/* Takes a tree for a document, or diagnoses why it is none. release: NULL for what
  * stands in a file. */
 void document_add(struct load *load, const struct node *root, const struct document *release);
 /* Sorts, and diagnoses names that are there twice. */

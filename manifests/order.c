@@ -46,7 +46,7 @@ static void report_circle(struct ordering *o, size_t first, const struct referen
 		str_printf(&chain, "%s -> ",
 			   load->documents.items[o->stack.items[i].document]->name);
 	load_fault(load, node_find(body->node, closing->path),
-		   "%s: %ss depend on one another in a circle: %s%s", closing->path,
+		   "%s: %ss depend on one another in a circle: %s%s", closing->shown,
 		   closing->kind->name, chain.data, closing->name);
 	str_done(&chain);
 }

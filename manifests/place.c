@@ -29,7 +29,7 @@ static void add_host(struct load *load, const struct node *at, bool *on)
 
 	if (host >= 0)
 		on[host] = true;
-	else if (at->type == NODE_SCALAR && !load->incomplete)
+	else if (at->type == NODE_SCALAR && !load_may_lack(load, "Host"))
 		load_fault(load, at, "spec.hosts: there is no Host '%s'%s", at->text,
 			   load_nearest(load, "Host", at->text));
 }
@@ -87,7 +87,7 @@ static void take_selector(struct load *load, const struct node *selector, bool *
 			continue;
 		on[h] = any = true;
 	}
-	if (!any && !load->incomplete)
+	if (!any && !load_may_lack(load, "Host"))
 		load_fault(load, selector,
 			   "spec.host_selector: none of the %zu hosts has these labels in its "
 			   "metadata.labels",
@@ -128,7 +128,7 @@ static void no_place(struct load *load, const struct document *document)
 
 	if (!at)
 		at = document->node;
-	if (load->incomplete)
+	if (load_may_lack(load, "Host") || load_may_lack(load, "Project"))
 		return;
 	if (load->host_count == 0)
 		load_fault(load, at,

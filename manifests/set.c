@@ -50,6 +50,30 @@ const struct kind *load_kind(const struct load *load, const char *name)
 	return NULL;
 }
 
+static size_t kind_index(const struct load *load, const struct kind *kind)
+{
+	size_t i = 0;
+
+	while (load->options->kinds[i] != kind)
+		i++;
+	return i;
+}
+
+void load_lacks(struct load *load, const struct kind *kind)
+{
+	if (kind)
+		load->lacks[kind_index(load, kind)] = true;
+	else
+		load->lacks_anything = true;
+}
+
+bool load_may_lack(const struct load *load, const char *name)
+{
+	const struct kind *kind = load_kind(load, name);
+
+	return load->lacks_anything || (kind && load->lacks[kind_index(load, kind)]);
+}
+
 struct key {
 	const char *kind, *name;
 };
@@ -104,7 +128,7 @@ static void read_text(struct load *load, const char *file, const char *text, siz
 	sha256_update(load->sha, file, strlen(file) + 1);
 	sha256_update(load->sha, text, len);
 	if (yaml_read(&load->reader, file, text, len, take_root, load) < 0)
-		load->incomplete = true;
+		load_lacks(load, NULL);
 }
 
 static int read_directory(struct load *load, struct error *err)
@@ -126,8 +150,9 @@ static int read_directory(struct load *load, struct error *err)
 		read_text(load, files.paths.items[i], text, len);
 		free(text);
 	}
-	load->incomplete |= load->diagnostics->reported != reported;
-	bool empty = files.paths.count == 0 && !load->incomplete;
+	if (load->diagnostics->reported != reported)
+		load_lacks(load, NULL);
+	bool empty = files.paths.count == 0 && !load->lacks_anything;
 	files_done(&files);
 	if (empty)
 		return error_set(err, ERROR_NOT_FOUND,
@@ -147,7 +172,7 @@ static size_t count_kind(const struct load *load, const char *kind)
 /* Without Project and Host the engine of this machine is meant. */
 static void imply_local_host(struct load *load)
 {
-	if (count_kind(load, "Project") || count_kind(load, "Host") || load->incomplete)
+	if (count_kind(load, "Project") || count_kind(load, "Host") || load->lacks_anything)
 		return;
 	assert(load_kind(load, "Host"));
 	load->roots.count = 0;
@@ -171,10 +196,13 @@ static void find_project(struct load *load)
 		struct document *document = load->documents.items[i];
 		if (strcmp(document->kind->name, "Project") != 0)
 			continue;
-		if (!load->project) {
+		if (!load->project || document->order < load->project->order)
 			load->project = document;
+	}
+	for (size_t i = 0; i < load->documents.count; i++) {
+		const struct document *document = load->documents.items[i];
+		if (strcmp(document->kind->name, "Project") != 0 || document == load->project)
 			continue;
-		}
 		const struct place *first = node_origin(name_node(load->project));
 		load_fault(load, name_node(document),
 			   "a second Project, '%s'; a set has one, and the first is at %s:%u:%u",
@@ -194,7 +222,7 @@ static void decode_hosts(struct load *load)
 			continue;
 		const struct body *body = decode_document(load, document, -1);
 		const char *address = json_string_value(json_object_get(body->spec, "address"));
-		if (!load->project && !load->incomplete && address &&
+		if (!load->project && !load_may_lack(load, "Project") && address &&
 		    !str_has_prefix(address, "unix:"))
 			load_fault(load, name_node(document),
 				   "Host '%s' is a remote one, so the set must name its project; "
@@ -339,6 +367,7 @@ static int load_with(const struct manifest_options *options, const char *file, c
 		.set = set,
 		.reader = { .arena = set->arena, .diagnostics = diagnostics },
 		.sha = sha256_new(),
+		.lacks = arena_alloc(set->arena, options->kind_count + 1),
 	};
 	int r = 0;
 

@@ -67,7 +67,7 @@ static enum lookup look_up_environment(struct resolver *resolver, const char *na
 	const struct node *entry = allowed(load->sources->env, name);
 
 	if (!entry) {
-		if (!load->incomplete)
+		if (load->project || !load_may_lack(load, "Project"))
 			load_fault(load, at,
 				   "'${env.%s}': the Project does not list '%s' in spec.env; only "
 				   "variables listed there are read from the environment",
@@ -171,7 +171,7 @@ static enum lookup look_up_secret(struct resolver *resolver, const char *name,
 	struct document *document = load_find(load, "Secret", name);
 
 	if (!document) {
-		if (!load->incomplete)
+		if (!load_may_lack(load, "Secret"))
 			load_fault(load, at, "'${secret.%s}': there is no Secret '%s'%s", name,
 				   name, load_nearest(load, "Secret", name));
 		return LOOKUP_FAILED;
@@ -277,7 +277,7 @@ static void undefined(void *ctx, const char *name, const struct node *at)
 	struct load *load = resolver->load;
 	const char *variable_name = name + strlen("host.vars.");
 
-	if (load->incomplete)
+	if (load->lacks_anything)
 		return;
 	if (str_has_prefix(name, "env."))
 		load_fault(load, at,

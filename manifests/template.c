@@ -358,17 +358,19 @@ static void expand(struct load *load, const struct document *release)
 	}
 	const struct document *template = find_template(load, name);
 	if (!template) {
-		if (!load->incomplete)
+		if (!load_may_lack(load, "Template"))
 			load_fault(load, at, "spec.template: there is no Template '%s'%s", name,
 				   load_nearest(load, "Template", name));
-		load->incomplete = true;
+		load_lacks(load, NULL);
 		return;
 	}
 	struct expansion x = { .load = load, .template = template, .release = release };
 	const struct node *own = node_get(node_get(release->node, "metadata"), "name");
 	x.release_name = own ? own : release->node;
-	if (!release->named)
+	if (!release->named) {
+		load_lacks(load, NULL);
 		return;
+	}
 	read_parameters(&x);
 	read_values(&x);
 	struct interpolation in = interpolation(&x);
@@ -408,7 +410,7 @@ static void check(struct load *load, const struct document *template)
 	}
 	for (size_t i = 0; resources && resources->type == NODE_SEQUENCE && i < resources->count;
 	     i++)
-		if (may_make(&x, resources->values[i]))
+		if (may_make(&x, resources->values[i]) && document_kind(load, resources->values[i]))
 			interpolate(&in, resources->values[i]);
 }
 
