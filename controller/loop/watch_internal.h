@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What watch.c (when to load) and watch_tree.c (what is watched) share. */
+#pragma once
+
+#include <stdint.h>
+#include <sys/inotify.h>
+
+#include "controller/base/vec.h"
+#include "controller/loop/watch.h"
+
+struct writer {
+	char *path;
+	int64_t last_ms; /* of its last write */
+};
+
+struct git_dir {
+	char *path;
+	int wd;
+};
+
+struct watch {
+	const struct logger *log;
+	char *dir;	  /* absolute */
+	char *parent;	  /* its directory, where it would come back */
+	const char *base; /* its name there */
+	int epoll_fd;	  /* holds the descriptor of libinotifytools, which changes */
+	int inotify_fd;	  /* -1: none */
+	int parent_wd;
+	VEC(struct git_dir) git_dirs;
+	VEC(struct writer) writers;
+
+	bool absent;	  /* the directory is not there */
+	bool stale;	  /* directories went or moved: watch all anew */
+	bool changed;	  /* something to load */
+	int64_t first_ms; /* first and last event of this change */
+	int64_t last_ms;
+	int64_t rebuilt_ms;
+	char *obstacle; /* why it is not loaded */
+	int64_t obstacle_ms;
+};
+
+/* Watches all of the tree anew. ERROR_SYSTEM when watches or descriptors ran out; what could be
+ * watched is watched then. watch->absent tells whether the directory is there. */
+MUST_CHECK int watch_tree_build(struct watch *watch, struct error *err);
+/* Watches a directory that came, and all below it. `path` begins with watch->dir, ends in '/'. */
+MUST_CHECK int watch_tree_grow(struct watch *watch, const char *path, struct error *err);
+void watch_tree_done(struct watch *watch);
+
+/* The next event, NULL when there is none. *ret_dir: the watched directory, ending in '/'. */
+const struct inotify_event *watch_tree_next(struct watch *watch, const char **ret_dir);
