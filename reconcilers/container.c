@@ -132,21 +132,11 @@ static int changes_read(struct pass *pass, void *ctx, json_t *reply, const struc
 	return 0;
 }
 
-static int inspect_read(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+int container_inspected(struct pass *pass, struct object *object, const json_t *reply,
 			struct error *err)
 {
-	struct object *object = ctx;
 	json_t *observed, *inspect;
-	const struct resource *want;
 
-	if (failed && failed->code == ERROR_NOT_FOUND) {
-		forget(pass, object);
-		return 0;
-	}
-	if (failed) {
-		*err = *failed;
-		return error_wrap(err, "inspect container %s", object->engine_name);
-	}
 	if (!json_is_object(member(reply, "Config")) ||
 	    !json_is_object(member(reply, "HostConfig")) || !json_is_object(member(reply, "State")))
 		return error_set(err, ERROR_REMOTE,
@@ -162,7 +152,26 @@ static int inspect_read(struct pass *pass, void *ctx, json_t *reply, const struc
 		object->state = text(member(inspect, "State"), "Status");
 	if (text(inspect, "Image"))
 		object->image_id = text(inspect, "Image");
-	if (object->image_id)
+	return 0;
+}
+
+static int inspect_read(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+			struct error *err)
+{
+	struct object *object = ctx;
+	const struct resource *want;
+
+	if (failed && failed->code == ERROR_NOT_FOUND) {
+		forget(pass, object);
+		return 0;
+	}
+	if (failed) {
+		*err = *failed;
+		return error_wrap(err, "inspect container %s", object->engine_name);
+	}
+	if (container_inspected(pass, object, reply, err) < 0)
+		return -1;
+	if (*object->image_id)
 		pass_queue_image(pass, object->image_id);
 	want = object->ours ? NULL : wanted_as(pass, object->engine_name);
 	if (want && resource_adopts(want)) {

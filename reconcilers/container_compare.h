@@ -6,6 +6,10 @@
 
 extern const struct reconciler reconciler_container;
 
+/* Takes the answer of inspect: state, image, observed spec, and what is kept of it. */
+MUST_CHECK int container_inspected(struct pass *pass, struct object *object, const json_t *reply,
+				   struct error *err);
+
 /* Brings an object's observed spec into the terms of resolved specs: partners by name instead of
  * ID, endpoints of networks that are gone left out. */
 void container_refine(const struct pass *pass, struct object *object);

@@ -44,7 +44,7 @@ static const struct field fields[] = {
 	  .codec = &codec_entrypoint,
 	  .origin = ORIGIN_IMAGE,
 	  .effect = EFFECT_REPLACE,
-	  .example = "[\"/bin/sh\", \"-c\"]",
+	  .example = "[\"/bin/sh\", \"-c\", \"sleep 3600\"]",
 	  .doc = "Program that replaces the image's entry point; [] for none at all." },
 	{ .key = "environment",
 	  .type = &type_map,
@@ -220,7 +220,7 @@ static const struct field fields[] = {
 	  .origin = ORIGIN_ENGINE,
 	  .effect = EFFECT_CONNECT,
 	  .ref = "Network",
-	  .example = "{ bridge: {} }",
+	  .example = "{ front: { aliases: [www] } }",
 	  .doc = "Networks the container is on, the first one primary; silence means the "
 		 "engine's bridge." },
 	{ .key = "network_mode",

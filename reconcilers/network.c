@@ -371,12 +371,12 @@ static void network_verify(const struct resource *resource, struct diagnostics *
 	bool external = resource_bool(resource, "external");
 	json_t *value;
 
-	for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(given) && !external; i++) {
 		if (strcmp(name, given[i]) == 0)
 			diagnose(diagnostics, SEVERITY_ERROR,
 				 node_find(resource->node, "metadata.name"),
-				 "the network '%s' is the engine's own: it needs no document, and "
-				 "no other may have its name",
+				 "the network '%s' is the engine's own: say external: true, or "
+				 "choose another name",
 				 name);
 	}
 	json_object_foreach ((json_t *)resource_get(resource, "labels"), label, value) {
