@@ -41,20 +41,20 @@ enum origin {
 
 /* What a difference in this field takes. */
 enum effect {
-	EFFECT_NONE,      /* drey's own behaviour: nothing to do on the engine */
-	EFFECT_LIVE,      /* POST /containers/{id}/update */
-	EFFECT_CONNECT,   /* network connect and disconnect */
-	EFFECT_STATE,     /* start, stop, pause, unpause */
-	EFFECT_REPLACE,   /* a new object in place of the old */
+	EFFECT_NONE,	  /* drey's own behaviour: nothing to do on the engine */
+	EFFECT_LIVE,	  /* POST /containers/{id}/update */
+	EFFECT_CONNECT,	  /* network connect and disconnect */
+	EFFECT_STATE,	  /* start, stop, pause, unpause */
+	EFFECT_REPLACE,	  /* a new object in place of the old */
 	EFFECT_FORBIDDEN, /* would cost data: refused, done by hand or by restore */
 };
 
 enum field_flags {
 	FIELD_REQUIRED = 1 << 0,
-	FIELD_SECRET = 1 << 1,   /* its value is a secret however it is written */
-	FIELD_KEY = 1 << 2,      /* this member identifies an element in a list of objects */
-	FIELD_PATH = 1 << 3,     /* a file beside the manifest: relative to it, stays in DIR */
-	FIELD_PROJECT = 1 << 4,  /* not interpolated per host: needed before placement */
+	FIELD_SECRET = 1 << 1,	/* its value is a secret however it is written */
+	FIELD_KEY = 1 << 2,	/* this member identifies an element in a list of objects */
+	FIELD_PATH = 1 << 3,	/* a file beside the manifest: relative to it, stays in DIR */
+	FIELD_PROJECT = 1 << 4, /* not interpolated per host: needed before placement */
 	/* A member of a compared object that the engine knows nothing of: never compared. Rows of
 	 * a kind without `api` and `inspect` are never compared anyway. */
 	FIELD_OURS = 1 << 5,
@@ -87,9 +87,9 @@ struct decode {
 	struct diagnostics *diagnostics;
 	/* Filled: {"field": true} or {"environment": {"PASSWORD": true}}. May be NULL. */
 	json_t *secrets;
-	const char *prefix; /* put before paths in messages: "spec"; NULL: nothing */
+	const char *prefix;	      /* put before paths in messages: "spec"; NULL: nothing */
 	const struct decode_step *at; /* the engine's own: NULL at the start */
-	size_t faults;                /* counted by decode_fault(), those known already too */
+	size_t faults;		      /* counted by decode_fault(), those known already too */
 };
 
 /* An error at a node, with the path before it: "spec.ports[1]: TEXT". For types of values. */
@@ -103,12 +103,12 @@ json_t *decode_value(struct decode *decode, const struct field *field, const str
 
 /* What a value is made of, which decides how it is compared and written. */
 enum shape {
-	SHAPE_SCALAR, /* compared as a whole by `equal` */
-	SHAPE_LIST, /* of scalars, in order; compared as a whole */
-	SHAPE_SET, /* of strings; by element */
-	SHAPE_MAP, /* of strings; by key */
-	SHAPE_OBJECT, /* by member */
-	SHAPE_OBJECTS, /* list of objects: by element, found by its FIELD_KEY members */
+	SHAPE_SCALAR,	  /* compared as a whole by `equal` */
+	SHAPE_LIST,	  /* of scalars, in order; compared as a whole */
+	SHAPE_SET,	  /* of strings; by element */
+	SHAPE_MAP,	  /* of strings; by key */
+	SHAPE_OBJECT,	  /* by member */
+	SHAPE_OBJECTS,	  /* list of objects: by element, found by its FIELD_KEY members */
 	SHAPE_OBJECT_MAP, /* by key, then by member */
 };
 
@@ -126,53 +126,53 @@ struct value_type {
 	json_t *(*json_schema)(const struct field *field);
 };
 
-extern const struct value_type type_string;     /* json string */
-extern const struct value_type type_int;        /* json integer within field->min..max */
-extern const struct value_type type_bool;       /* YAML 1.2 true/false only */
-extern const struct value_type type_size;       /* bytes: 512m, 1.5gb (Compose byte values) */
-extern const struct value_type type_duration;   /* ns: 1m30s (Compose durations) */
-extern const struct value_type type_cpus;       /* nano-CPUs from a decimal: 0.5 */
-extern const struct value_type type_enum;       /* one of field->choices */
-extern const struct value_type type_command;    /* list of strings, or a string split as a shell does */
-extern const struct value_type type_strings;    /* list of strings, in order */
+extern const struct value_type type_string;	/* json string */
+extern const struct value_type type_int;	/* json integer within field->min..max */
+extern const struct value_type type_bool;	/* YAML 1.2 true/false only */
+extern const struct value_type type_size;	/* bytes: 512m, 1.5gb (Compose byte values) */
+extern const struct value_type type_duration;	/* ns: 1m30s (Compose durations) */
+extern const struct value_type type_cpus;	/* nano-CPUs from a decimal: 0.5 */
+extern const struct value_type type_enum;	/* one of field->choices */
+extern const struct value_type type_command;	/* list of strings; or split as a shell does */
+extern const struct value_type type_strings;	/* list of strings, in order */
 extern const struct value_type type_string_set; /* list of strings, order is nothing, unique */
-extern const struct value_type type_map;        /* string -> string; also a list of K=V */
-extern const struct value_type type_object;     /* field->of */
-extern const struct value_type type_objects;    /* list of field->of, short or long form */
+extern const struct value_type type_map;	/* string -> string; also a list of K=V */
+extern const struct value_type type_object;	/* field->of */
+extern const struct value_type type_objects;	/* list of field->of, short or long form */
 extern const struct value_type type_object_map; /* name -> field->of; also a list of names */
-extern const struct value_type type_any;        /* any YAML as JSON: template values, variables */
+extern const struct value_type type_any;	/* any YAML as JSON: template values, variables */
 
 struct field {
 	const char *key;
 	const struct value_type *type;
-	const struct schema *of;          /* type_object, type_objects, type_object_map */
-	const char *const *choices;       /* type_enum: NULL-terminated */
-	int64_t min, max;                 /* type_int, type_size, type_duration; both 0: no bounds */
-	const char *pattern;              /* POSIX extended expression for strings and map keys */
+	const struct schema *of;    /* type_object, type_objects, type_object_map */
+	const char *const *choices; /* type_enum: NULL-terminated */
+	int64_t min, max;	    /* type_int, type_size, type_duration; both 0: no bounds */
+	const char *pattern;	    /* POSIX extended expression for strings and map keys */
 	/* JSON pointer (RFC 6901) into the create body; NULL: none. In the schema of an object it
 	 * is relative to that object's place; where no member has one, the object is written and
 	 * read as it is. */
 	const char *api;
-	const char *inspect;              /* pointer into inspect's answer; NULL: as `api` */
-	const struct codec *codec;        /* NULL: as it is both ways */
+	const char *inspect;	   /* pointer into inspect's answer; NULL: as `api` */
+	const struct codec *codec; /* NULL: as it is both ways */
 	enum origin origin;
-	const char *fallback;             /* canonical JSON text of the default: "\"no\"", "[]" */
+	const char *fallback; /* canonical JSON text of the default: "\"no\"", "[]" */
 	enum effect effect;
-	unsigned since;                   /* minor API version that brought it: 44 for 1.44 */
-	unsigned flags;                   /* enum field_flags */
-	const char *ref;                  /* kind that this string, or each map key, names */
+	unsigned since;	 /* minor API version that brought it: 44 for 1.44 */
+	unsigned flags;	 /* enum field_flags */
+	const char *ref; /* kind that this string, or each map key, names */
 	/* Which kind the value names, where that depends on its object; NULL: none. */
 	const char *(*ref_of)(const json_t *object);
 	/* The name inside a string value that says more ("service:db" -> "db"), borrowed from it;
 	 * NULL when this value names nothing. Absent: the whole value is the name. */
 	const char *(*ref_name)(const json_t *value);
-	const char *example;              /* YAML, shown in the reference and tried by the tests */
-	const char *doc;                  /* one sentence; required */
+	const char *example; /* YAML, shown in the reference and tried by the tests */
+	const char *doc;     /* one sentence; required */
 };
 
 /* A one-line form of an object ("8080:80/tcp"). */
 struct short_form {
-	const char *syntax; /* "[HOST_IP:][HOST:]CONTAINER[/PROTOCOL]" */
+	const char *syntax;  /* "[HOST_IP:][HOST:]CONTAINER[/PROTOCOL]" */
 	const char *pattern; /* ECMA 262 expression for editors; NULL: any text */
 	/* Text -> array of canonical objects (a port range makes several). NULL with *err set. */
 	json_t *(*expand)(const char *text, struct error *err);
@@ -192,7 +192,7 @@ struct schema {
 	const struct field *fields;
 	size_t count;
 	const struct short_form *short_form; /* NULL: long form only */
-	const struct refused *refused; /* ends with a NULL key; may be NULL */
+	const struct refused *refused;	     /* ends with a NULL key; may be NULL */
 };
 
 const struct field *schema_field(const struct schema *schema, const char *key);
@@ -231,7 +231,7 @@ struct change {
 	const struct field *field; /* top-level row */
 	const struct field *leaf;  /* row of before/after where that is a member of an object;
 				    * schema_print_value() takes it */
-	const char *path;          /* "environment.PATH", "ports[8080:80/tcp]", "image" */
+	const char *path;	   /* "environment.PATH", "ports[8080:80/tcp]", "image" */
 	const json_t *before, *after;
 	enum effect effect; /* the innermost row's that has one */
 };

@@ -113,13 +113,15 @@ static json_t *encode_value(const struct field *field, const json_t *value)
 		return encode_one(field, value);
 	if (field->type->shape == SHAPE_OBJECTS) {
 		encoded = json_array();
-		json_array_foreach (value, index, member)
+		json_array_foreach (value, index, member) {
 			json_array_append_new(encoded, encode_one(field, member));
+		}
 		return encoded;
 	}
 	encoded = json_object();
-	json_object_foreach ((json_t *)value, key, member)
+	json_object_foreach ((json_t *)value, key, member) {
 		json_object_set_new(encoded, key, encode_one(field, member));
+	}
 	return encoded;
 }
 
@@ -166,14 +168,16 @@ static json_t *decode_observed(const struct field *field, const json_t *at, cons
 		return observe_object(field->of, at);
 	if (field->type->shape == SHAPE_OBJECTS && json_is_array(at)) {
 		decoded = json_array();
-		json_array_foreach (at, index, member)
+		json_array_foreach (at, index, member) {
 			json_array_append_new(decoded, observe_object(field->of, member));
+		}
 		return decoded;
 	}
 	if (field->type->shape == SHAPE_OBJECT_MAP && json_is_object(at)) {
 		decoded = json_object();
-		json_object_foreach ((json_t *)at, key, member)
+		json_object_foreach ((json_t *)at, key, member) {
 			json_object_set_new(decoded, key, observe_object(field->of, member));
+		}
 		return decoded;
 	}
 	return json_incref((json_t *)at);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `drey explain`: what the table says of a kind or a field, for a terminal. */
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -130,9 +131,8 @@ static int explain_below(const struct schema *schema, char *rest, const char *wh
 {
 	const struct field *field = NULL;
 	bool member = false;
-	char *key;
 
-	while ((key = strsep(&rest, "."))) {
+	for (char *key = strsep(&rest, "."); key; key = strsep(&rest, ".")) {
 		if (!schema)
 			return error_set(err, ERROR_NOT_FOUND,
 					 "'%s' is a %s: it has no fields of its own", field->key,
@@ -143,6 +143,7 @@ static int explain_below(const struct schema *schema, char *rest, const char *wh
 			return no_such_field(schema, schema->name, key, err);
 		schema = field->of;
 	}
+	assert(field);
 	print_field(whole, field, member, out);
 	return 0;
 }

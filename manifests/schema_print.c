@@ -294,8 +294,9 @@ static void print_block(const struct field *field, const json_t *value, unsigned
 		}
 	} else if (shape == SHAPE_OBJECTS && json_array_size(value)) {
 		str_append_char(out, '\n');
-		json_array_foreach (value, index, member)
+		json_array_foreach (value, index, member) {
 			print_element(field->of, member, indent + 2, out);
+		}
 	} else {
 		str_append_char(out, ' ');
 		if (shape == SHAPE_SCALAR)
