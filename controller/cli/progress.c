@@ -14,6 +14,8 @@
 
 enum {
 	REDRAW_MS = 100,  /* at most so often: a pull reports hundreds of times a second */
+	STEP_MS = 20,	  /* the same for steps of many hosts; those of few are drawn at once, */
+	FEW = 8,	  /* since the next report may be long in coming */
 	LAYERS_MAX = 256, /* of one image; an engine allows 127 */
 };
 
@@ -266,7 +268,8 @@ void progress_update(struct progress_view *view, const struct progress *progress
 	struct line *line = line_of(view, progress->host);
 	bool other = update_line(line, progress);
 	if (view->redraws) {
-		if (other || io_now_ms() - view->drawn_ms >= REDRAW_MS)
+		int64_t pause_ms = !other ? REDRAW_MS : view->lines.count > FEW ? STEP_MS : 0;
+		if (io_now_ms() - view->drawn_ms >= pause_ms)
 			redraw(view);
 		return;
 	}
