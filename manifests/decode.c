@@ -188,7 +188,11 @@ static void check_ignore(struct decoding *d, const struct node *ignore)
 static void decode_metadata(struct decoding *d, const struct node *root)
 {
 	const struct node *node = node_get(root, "metadata");
-	struct decode decode = { .diagnostics = d->load->diagnostics, .prefix = "metadata" };
+	struct decode decode = {
+		.diagnostics = d->load->diagnostics,
+		.patterns = d->load->patterns,
+		.prefix = "metadata",
+	};
 	json_t *metadata = node ? schema_decode(&metadata_schema, &decode, node) : NULL;
 
 	d->body->metadata = load_keep(d->load, metadata ? metadata : json_object());
@@ -219,6 +223,7 @@ static void decode_spec(struct decoding *d, const struct node *node)
 	struct decode decode = {
 		.diagnostics = d->load->diagnostics,
 		.secrets = d->secrets,
+		.patterns = d->load->patterns,
 		.prefix = "spec",
 	};
 

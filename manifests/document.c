@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Envelopes: what a document says it is, before anything looks into its spec. */
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,24 +108,14 @@ static void check_keys(struct load *load, const struct node *root)
 	}
 }
 
-static bool is_name(const char *name)
-{
-	regex_t pattern;
-
-	if (regcomp(&pattern, RESOURCE_NAME_PATTERN, REG_EXTENDED | REG_NOSUB) != 0)
-		return false;
-	bool match = regexec(&pattern, name, 0, NULL, 0) == 0;
-	regfree(&pattern);
-	return match;
-}
-
 /* A name that is missing or malformed is diagnosed when metadata is decoded; until then the
  * document goes by one that no other can have, so that its other faults are found too. */
 static const char *name_of(struct load *load, const struct node *root, bool *ret_named)
 {
 	const struct node *name = node_get(node_get(root, "metadata"), "name");
 
-	*ret_named = is_text(name) && !name->faulty && is_name(name->text);
+	*ret_named = is_text(name) && !name->faulty &&
+		     pattern_match(load->patterns, RESOURCE_NAME_PATTERN, name->text);
 	return *ret_named ? name->text
 			  : arena_printf(load->arena, "(unnamed %zu)", load->documents.count);
 }

@@ -17,6 +17,7 @@
 
 #include "controller/base/vec.h"
 #include "manifests/interpolate.h"
+#include "manifests/pattern.h"
 #include "manifests/set.h"
 #include "manifests/yaml.h"
 
@@ -72,6 +73,7 @@ struct load {
 	size_t host_count;
 	const struct document *project; /* NULL */
 	struct sources *sources;
+	struct patterns *patterns; /* ends with the load */
 	/* Something could not be read, or not its name: a reference to what is not there may mean
 	 * that, and is no fault then. */
 	bool lacks_anything;

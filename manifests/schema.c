@@ -9,12 +9,12 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <regex.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "controller/base/mem.h"
+#include "manifests/pattern.h"
 #include "manifests/schema_types.h"
 
 #if !defined(JSON_HAVE_ATOMIC_BUILTINS) && !defined(JSON_HAVE_SYNC_BUILTINS)
@@ -138,21 +138,47 @@ const char *decode_scalar(struct decode *decode, const struct node *node, const 
 	return NULL;
 }
 
+void decode_choice_fault(struct decode *decode, const struct field *field, const struct node *node)
+{
+	size_t count = 0;
+	struct str list;
+
+	str_init(&list, 0);
+	for (; field->choices[count]; count++)
+		str_printf(&list, "%s%s", count ? ", " : "", field->choices[count]);
+	const char *found = decode_found(decode, node);
+	const char *nearest = node->type != NODE_SCALAR || node->secret
+				      ? NULL
+				      : str_nearest(node->text, field->choices, count);
+	if (nearest)
+		decode_fault(decode, node, "%s is none of %s; did you mean '%s'?", found, list.data,
+			     nearest);
+	else
+		decode_fault(decode, node, "%s is none of %s", found, list.data);
+	str_done(&list);
+}
+
 bool decode_pattern(struct decode *decode, const struct field *field, const struct node *node,
 		    const char *text)
 {
-	regex_t expression;
-
 	if (!field->pattern)
 		return true;
-	int rc = regcomp(&expression, field->pattern, REG_EXTENDED | REG_NOSUB);
-	assert(rc == 0);
-	rc = regexec(&expression, text, 0, NULL, 0);
-	regfree(&expression);
-	if (rc == 0)
+	struct patterns *own = decode->patterns ? NULL : patterns_new();
+	struct patterns *patterns = own ? own : decode->patterns;
+	assert(pattern_is_valid(patterns, field->pattern));
+	bool match = pattern_match(patterns, field->pattern, text);
+	patterns_free(own);
+	if (match)
 		return true;
-	decode_fault(decode, node, "%s is not allowed here; expected text that matches %s",
-		     decode_found(decode, node), field->pattern);
+	if (field->choices)
+		decode_choice_fault(decode, field, node);
+	else if (field->example && !strchr(field->example, '\n'))
+		decode_fault(decode, node,
+			     "%s is not allowed here; expected something like %s (that matches %s)",
+			     decode_found(decode, node), field->example, field->pattern);
+	else
+		decode_fault(decode, node, "%s is not allowed here; expected text that matches %s",
+			     decode_found(decode, node), field->pattern);
 	return false;
 }
 

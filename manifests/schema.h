@@ -28,6 +28,7 @@
 #include <stdbool.h>
 
 struct field;
+struct patterns;
 struct schema;
 
 /* Whose default it is when the manifest is silent; decides how silence compares. */
@@ -87,6 +88,7 @@ struct decode {
 	struct diagnostics *diagnostics;
 	/* Filled: {"field": true} or {"environment": {"PASSWORD": true}}. May be NULL. */
 	json_t *secrets;
+	struct patterns *patterns; /* compiled expressions; NULL: each is compiled anew */
 	const char *prefix;	      /* put before paths in messages: "spec"; NULL: nothing */
 	const struct decode_step *at; /* the engine's own: NULL at the start */
 	size_t faults;		      /* counted by decode_fault(), those known already too */
@@ -145,10 +147,11 @@ extern const struct value_type type_any;	/* any YAML as JSON: template values, v
 struct field {
 	const char *key;
 	const struct value_type *type;
-	const struct schema *of;    /* type_object, type_objects, type_object_map */
-	const char *const *choices; /* type_enum: NULL-terminated */
-	int64_t min, max;	    /* type_int, type_size, type_duration; both 0: no bounds */
-	const char *pattern;	    /* POSIX extended expression for strings and map keys */
+	const struct schema *of; /* type_object, type_objects, type_object_map */
+	/* NULL-terminated. type_enum: all there are; text with a pattern: the words to tell of. */
+	const char *const *choices;
+	int64_t min, max;    /* type_int, type_size, type_duration; both 0: no bounds */
+	const char *pattern; /* POSIX extended expression for strings and map keys */
 	/* JSON pointer (RFC 6901) into the create body; NULL: none. In the schema of an object it
 	 * is relative to that object's place; where no member has one, the object is written and
 	 * read as it is. */

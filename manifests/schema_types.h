@@ -16,6 +16,8 @@ const char *schema_nearest_key(const struct schema *schema, const char *key);
 const char *decode_scalar(struct decode *decode, const struct node *node, const char *what);
 /* A string that matches the row's pattern; NULL after a diagnosis. New reference. */
 json_t *decode_string(struct decode *decode, const struct field *field, const struct node *node);
+/* "'x' is none of ...; did you mean '...'?" by the row's choices. */
+void decode_choice_fault(struct decode *decode, const struct field *field, const struct node *node);
 /* Text against the row's pattern; false after a diagnosis at the node. */
 bool decode_pattern(struct decode *decode, const struct field *field, const struct node *node,
 		    const char *text);

@@ -367,6 +367,7 @@ static int load_with(const struct manifest_options *options, const char *file, c
 		.set = set,
 		.reader = { .arena = set->arena, .diagnostics = diagnostics },
 		.sha = sha256_new(),
+		.patterns = patterns_new(),
 		.lacks = arena_alloc(set->arena, options->kind_count + 1),
 	};
 	int r = 0;
@@ -379,6 +380,7 @@ static int load_with(const struct manifest_options *options, const char *file, c
 		build(&load);
 	sha256_final(load.sha, hex);
 	sha256_free(load.sha);
+	patterns_free(load.patterns);
 	set->digest = arena_strdup(set->arena, hex);
 	vec_done(&load.roots);
 	vec_done(&load.documents);

@@ -7,7 +7,6 @@
  * environment are left for the pass that runs once a document has its host.
  */
 #include <errno.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,18 +69,6 @@ static const char *list_choices(struct load *load, const struct node *choices)
 	return list;
 }
 
-static bool matches(const char *pattern, const char *text)
-{
-	regex_t regex;
-
-	/* A pattern that is none is diagnosed with the Template. */
-	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-		return true;
-	bool match = regexec(&regex, text, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return match;
-}
-
 /* What is wrong with a scalar as a value of the parameter; NULL: nothing. */
 static const char *mismatch(struct load *load, const struct node *definition,
 			    const struct node *value)
@@ -97,7 +84,7 @@ static const char *mismatch(struct load *load, const struct node *definition,
 		return "expected true or false, without quotes";
 	if (choices && choices->type == NODE_SEQUENCE && !is_choice(choices, value->text))
 		return arena_printf(load->arena, "expected one of %s", list_choices(load, choices));
-	if (pattern && !matches(pattern, value->text))
+	if (pattern && !pattern_match(load->patterns, pattern, value->text))
 		return arena_printf(load->arena, "expected text that matches %s", pattern);
 	return NULL;
 }
@@ -396,15 +383,12 @@ static void check(struct load *load, const struct document *template)
 	read_parameters(&x);
 	for (size_t i = 0; i < x.count; i++) {
 		const struct node *pattern = node_get(x.parameters[i].definition, "pattern");
-		regex_t regex;
 		if (strcmp(x.parameters[i].name, "release") == 0)
 			load_fault(load, parameters,
 				   "'release' stands for the Release's name; take another name");
 		if (!pattern || pattern->type != NODE_SCALAR)
 			continue;
-		if (regcomp(&regex, pattern->text, REG_EXTENDED | REG_NOSUB) == 0)
-			regfree(&regex);
-		else
+		if (!pattern_is_valid(load->patterns, pattern->text))
 			load_fault(load, pattern, "'%s' is no extended regular expression",
 				   pattern->text);
 	}

@@ -154,26 +154,14 @@ static json_t *parse_type_enum(struct decode *decode, const struct field *field,
 			       const struct node *node)
 {
 	const char *text = decode_scalar(decode, node, "one of a few words");
-	size_t count = 0;
-	struct str list;
 
 	if (!text)
 		return NULL;
-	for (; field->choices[count]; count++) {
-		if (strcmp(field->choices[count], text) == 0)
+	for (size_t i = 0; field->choices[i]; i++) {
+		if (strcmp(field->choices[i], text) == 0)
 			return json_string(text);
 	}
-	str_init(&list, 0);
-	for (size_t i = 0; i < count; i++)
-		str_printf(&list, "%s%s", i ? ", " : "", field->choices[i]);
-	const char *nearest = node->secret ? NULL : str_nearest(text, field->choices, count);
-	if (nearest)
-		decode_fault(decode, node, "%s is none of %s; did you mean '%s'?",
-			     decode_found(decode, node), list.data, nearest);
-	else
-		decode_fault(decode, node, "%s is none of %s", decode_found(decode, node),
-			     list.data);
-	str_done(&list);
+	decode_choice_fault(decode, field, node);
 	return NULL;
 }
 
