@@ -331,6 +331,33 @@ static void refine_networks(const struct pass *pass, const struct object *object
 	}
 }
 
+static bool writes_mac(const struct resource *want)
+{
+	json_t *endpoint;
+	const char *name;
+
+	if (!want)
+		return false;
+	json_object_foreach ((json_t *)resource_get(want, "networks"), name, endpoint) {
+		if (json_object_get(endpoint, "mac_address"))
+			return true;
+	}
+	return false;
+}
+
+/* A running container has addresses whoever asked for them: of no interest unless somebody did. */
+static void drop_macs(const struct pass *pass, const struct object *object, json_t *networks)
+{
+	json_t *endpoint;
+	const char *name;
+
+	if (writes_mac(desired_find(pass->desired, "Container",
+				    object->ours ? object->own.name : object->engine_name)))
+		return;
+	json_object_foreach (networks, name, endpoint)
+		json_object_del(endpoint, "mac_address");
+}
+
 /* On the host's network the name is the host's where none is asked for. */
 static void refine_hostname(const struct pass *pass, json_t *observed)
 {
@@ -346,7 +373,9 @@ void container_refine(const struct pass *pass, struct object *object)
 	refine_partner(pass, observed, "network_mode");
 	refine_partner(pass, observed, "ipc");
 	refine_partner(pass, observed, "pid");
-	if (json_is_object(json_object_get(observed, "networks")))
+	if (json_is_object(json_object_get(observed, "networks"))) {
 		refine_networks(pass, object, observed);
+		drop_macs(pass, object, json_object_get(observed, "networks"));
+	}
 	refine_hostname(pass, observed);
 }
