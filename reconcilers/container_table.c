@@ -6,6 +6,7 @@
 
 static const char *const pull_policies[] = { "always", "missing", "never", NULL };
 static const char *const states[] = { "running", "stopped", "paused", "completed", "absent", NULL };
+static const char *const restart_policies[] = { "no", "always", "on-failure", "unless-stopped", NULL };
 static const char *const cgroup_modes[] = { "host", "private", NULL };
 
 static const struct field fields[] = {
@@ -180,6 +181,7 @@ static const struct field fields[] = {
 	  .doc = "OCI runtime, as the engine's configuration names it." },
 	{ .key = "restart",
 	  .type = &type_string,
+	  .choices = restart_policies,
 	  .api = "/HostConfig/RestartPolicy",
 	  .codec = &codec_restart,
 	  .origin = ORIGIN_ENGINE,

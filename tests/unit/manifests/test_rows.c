@@ -66,8 +66,9 @@ static void check_facts(const struct schema *top, const struct schema *schema,
 	size_t len = field->doc ? strlen(field->doc) : 0;
 	cr_expect(len && field->doc[len - 1] == '.' && !strchr(field->doc, '\n'),
 		  "%s.%s: the documentation is no sentence", schema->name, field->key);
-	cr_expect_eq(field->type == &type_enum, field->choices != NULL, "%s.%s: choices",
-		     schema->name, field->key);
+	if (field->type == &type_enum || field->choices)
+		cr_expect(field->choices && (field->type == &type_enum || field->pattern),
+			  "%s.%s: choices", schema->name, field->key);
 	if (shape == SHAPE_OBJECT || shape == SHAPE_OBJECTS || shape == SHAPE_OBJECT_MAP)
 		cr_expect(field->of, "%s.%s: objects of what?", schema->name, field->key);
 	cr_expect(field->min <= field->max, "%s.%s: bounds", schema->name, field->key);

@@ -141,6 +141,27 @@ Test(types, cpus_are_exact_decimals)
 	      { "-1", NULL, "no number" }, { "10000000000", NULL, "too large" });
 }
 
+Test(types, a_pattern_tells_of_its_words_or_of_its_example)
+{
+	static const char *const words[] = { "no", "always", NULL };
+	const struct field policy = { .key = "restart",
+				      .type = &type_string,
+				      .choices = words,
+				      .pattern = "^(no|always|on:[0-9]+)$" };
+	static const struct vector vectors[] = {
+		{ "always", "'always'", "always" },
+		{ "on:3", "'on:3'", "on:3" },
+		{ "allways", NULL, "'allways' is none of no, always; did you mean 'always'?" },
+	};
+	const struct field path = {
+		.key = "dir", .type = &type_string, .pattern = "^/", .example = "/tmp"
+	};
+
+	check_vectors(&policy, vectors, ARRAY_SIZE(vectors));
+	cr_expect(!fixture_value(&path, "tmp"));
+	cr_expect(strstr(fixture_faults(), "expected something like /tmp (that matches ^/)"));
+}
+
 Test(types, enum_knows_the_nearest_word)
 {
 	check("colour", { "red", "'red'", "red" },
