@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The JSON form of a plan, format 1. Keys are added, never renamed or retyped within a format.
- * docs/reference/plan-json.md describes it.
+ * docs/reference/output.md describes it.
  */
 #include "controller/plan/mask.h"
 #include "controller/plan/render.h"
