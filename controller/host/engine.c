@@ -157,9 +157,48 @@ const json_t *engine_version(struct engine *engine)
 	return engine->version;
 }
 
+/* A feed of requests that are all there from the start. */
+struct batch {
+	struct engine_request *requests;
+	size_t count, next;
+};
+
+static struct engine_request *batch_next(void *ctx)
+{
+	struct batch *batch = ctx;
+
+	return batch->next < batch->count ? &batch->requests[batch->next++] : NULL;
+}
+
+static int batch_done(void *ctx, struct engine_request *request, struct error *err)
+{
+	(void)ctx;
+	(void)request;
+	(void)err;
+	return 0;
+}
+
+static int run_batch(struct engine *engine, struct engine_request *requests, size_t count,
+		     struct engine_stream *stream, struct error *err)
+{
+	struct batch batch = { .requests = requests, .count = count };
+	struct engine_feed feed = { .ctx = &batch, .next = batch_next, .done = batch_done };
+
+	if (engine_http_run(engine, &feed, stream, err) == 0)
+		return 0;
+	for (; batch.next < count; batch.next++) {
+		struct engine_request *request = &requests[batch.next];
+
+		request->status = 0;
+		request->reply = NULL;
+		request->err = *err;
+	}
+	return -1;
+}
+
 int engine_perform(struct engine *engine, struct engine_request *request, struct error *err)
 {
-	if (engine_http_run(engine, request, 1, NULL, err))
+	if (run_batch(engine, request, 1, NULL, err))
 		return -1;
 	if (request->err.code == ERROR_NONE)
 		return 0;
@@ -170,7 +209,12 @@ int engine_perform(struct engine *engine, struct engine_request *request, struct
 int engine_perform_all(struct engine *engine, struct engine_request *requests, size_t count,
 		       struct error *err)
 {
-	return engine_http_run(engine, requests, count, NULL, err);
+	return run_batch(engine, requests, count, NULL, err);
+}
+
+int engine_perform_feed(struct engine *engine, const struct engine_feed *feed, struct error *err)
+{
+	return engine_http_run(engine, feed, NULL, err);
 }
 
 int engine_get(struct engine *engine, const char *path, json_t **ret_reply, struct error *err)
@@ -212,7 +256,7 @@ int engine_delete(struct engine *engine, const char *path, struct error *err)
 
 int engine_stream(struct engine *engine, struct engine_stream *stream, struct error *err)
 {
-	if (engine_http_run(engine, &stream->request, 1, stream, err))
+	if (run_batch(engine, &stream->request, 1, stream, err))
 		return -1;
 	if (stream->request.err.code == ERROR_NONE)
 		return 0;

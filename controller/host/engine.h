@@ -73,6 +73,23 @@ char *engine_path(const char *fmt, ...);
 MUST_CHECK int engine_perform(struct engine *engine, struct engine_request *request,
 			      struct error *err);
 
+/*
+ * Many requests, max_in_flight at a time, made as they are sent and taken back as they end: what
+ * an answer leads to is on its way while others are still coming, and no more answers are in
+ * memory than are in flight.
+ */
+struct engine_feed {
+	void *ctx;
+	/* The next request, the feed's own until `done`; NULL: none for now. Asked again after
+	 * each `done`. */
+	struct engine_request *(*next)(void *ctx);
+	/* It has ended, well or with its err; the reply is the feed's. -1 with *err gives all
+	 * others up, which then end with that error. */
+	int (*done)(void *ctx, struct engine_request *request, struct error *err);
+};
+MUST_CHECK int engine_perform_feed(struct engine *engine, const struct engine_feed *feed,
+				   struct error *err);
+
 /* Several at once, max_in_flight at a time, each with its own err. -1 with *err only when all
  * must be given up (connection gone, interrupted). */
 MUST_CHECK int engine_perform_all(struct engine *engine, struct engine_request *requests,

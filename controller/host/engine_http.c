@@ -42,8 +42,7 @@ struct transfer {
 
 struct run {
 	struct engine *engine;
-	struct engine_request *requests;
-	size_t count, next;
+	const struct engine_feed *feed;
 	struct engine_stream *stream;
 	struct transfer *slots;
 	size_t slot_count, running;
@@ -240,16 +239,23 @@ static void set_up(struct transfer *t)
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
 }
 
-static void start(struct run *run, struct transfer *t)
+static void end(struct run *run, struct engine_request *request)
 {
-	struct engine_request *request = &run->requests[run->next++];
+	struct error err = ERROR_INIT;
 
+	if (run->feed->done(run->feed->ctx, request, &err) < 0 && run->fatal->code == ERROR_NONE)
+		*run->fatal = err;
+}
+
+static void start(struct run *run, struct transfer *t, struct engine_request *request)
+{
 	request->status = 0;
 	request->reply = NULL;
 	error_clear(&request->err);
 	if (request->registry_auth && !is_header_value(request->registry_auth)) {
 		error_set(&request->err, ERROR_INVALID,
 			  "the registry credentials hold a control character");
+		end(run, request);
 		return;
 	}
 	*t = (struct transfer){ .engine = run->engine,
@@ -266,6 +272,8 @@ static void start(struct run *run, struct transfer *t)
 
 static void drop(struct run *run, struct transfer *t)
 {
+	struct engine_request *request = t->request;
+
 	curl_multi_remove_handle(run->engine->multi, t->easy);
 	curl_easy_reset(t->easy);
 	vec_push(&run->engine->idle, t->easy);
@@ -278,6 +286,7 @@ static void drop(struct run *run, struct transfer *t)
 	str_done(&t->reply);
 	t->request = NULL;
 	run->running--;
+	end(run, request);
 }
 
 static enum error_code code_of_status(long status)
@@ -494,35 +503,32 @@ static void give_up(struct run *run)
 		t->request->err = *run->fatal;
 		drop(run, t);
 	}
-	for (; run->next < run->count; run->next++) {
-		struct engine_request *request = &run->requests[run->next];
-
-		request->status = 0;
-		request->reply = NULL;
-		request->err = *run->fatal;
-	}
 }
 
 static void fill_slots(struct run *run)
 {
-	for (size_t i = 0; i < run->slot_count && run->next < run->count; i++)
-		while (!run->slots[i].request && run->next < run->count)
-			start(run, &run->slots[i]);
+	for (size_t i = 0; i < run->slot_count; i++) {
+		while (!run->slots[i].request && run->fatal->code == ERROR_NONE) {
+			struct engine_request *request = run->feed->next(run->feed->ctx);
+
+			if (!request)
+				return;
+			start(run, &run->slots[i], request);
+		}
+	}
 }
 
-int engine_http_run(struct engine *engine, struct engine_request *requests, size_t count,
+int engine_http_run(struct engine *engine, const struct engine_feed *feed,
 		    struct engine_stream *stream, struct error *err)
 {
 	struct error fatal = ERROR_INIT;
 	struct run run = { .engine = engine,
-			   .requests = requests,
-			   .count = count,
+			   .feed = feed,
 			   .stream = stream,
+			   .slot_count = stream ? 1 : (size_t)engine->max_in_flight,
 			   .fatal = &fatal };
 
-	run.slot_count =
-		(size_t)engine->max_in_flight < count ? (size_t)engine->max_in_flight : count;
-	run.slots = xcalloc(run.slot_count ? run.slot_count : 1, sizeof(*run.slots));
+	run.slots = xcalloc(run.slot_count, sizeof(*run.slots));
 	while (fatal.code == ERROR_NONE) {
 		size_t running;
 		int left;

@@ -25,7 +25,7 @@ struct engine {
 	atomic_bool interrupted;
 };
 
-/* Runs `count` requests, max_in_flight at a time; each gets its own err. -1 with *err when all
- * had to be given up. With a stream, count is 1 and requests is &stream->request. */
-MUST_CHECK int engine_http_run(struct engine *engine, struct engine_request *requests, size_t count,
+/* Runs what the feed gives, max_in_flight at a time; each gets its own err. -1 with *err when all
+ * had to be given up. With a stream, the feed gives &stream->request alone. */
+MUST_CHECK int engine_http_run(struct engine *engine, const struct engine_feed *feed,
 			       struct engine_stream *stream, struct error *err);

@@ -44,13 +44,34 @@ static void learn_methods(struct auth *auth)
 	auth->known = ssh_userauth_list(auth->login->session, NULL);
 }
 
+static int ended(struct auth *auth)
+{
+	struct ssh_login *login = auth->login;
+	const char *why = ssh_get_error(login->session);
+	char shown[256];
+
+	error_set(&login->err, ERROR_DENIED,
+		  "%s:%d ended the connection during login (tried: %s): %s", login->options.host,
+		  login->options.port, auth->tried.len ? auth->tried.data : "nothing",
+		  printable_copy(shown, sizeof(shown), why, strlen(why)));
+	/* MaxAuthTries in sshd_config: every key that an agent offers is a try. */
+	if (login->options.agent)
+		error_hint(&login->err, "an agent that holds many keys uses up the tries the "
+					"server allows: name the right one as identity_file");
+	return -1;
+}
+
+static int wait_more(struct auth *auth, const char *doing)
+{
+	/* libssh goes on saying SSH_AUTH_AGAIN after the server has disconnected. */
+	if (!ssh_is_connected(auth->login->session))
+		return ended(auth);
+	return ssh_login_wait(auth->login, doing);
+}
+
 /* 1: logged in; 0: not this way; -1: login->err is set. */
 static int judge(struct auth *auth, int rc)
 {
-	struct ssh_login *login = auth->login;
-	char shown[256];
-	const char *why;
-
 	switch (rc) {
 	case SSH_AUTH_SUCCESS:
 		return 1;
@@ -60,16 +81,26 @@ static int judge(struct auth *auth, int rc)
 		return 0;
 	default:
 		/* "Too many authentication failures" comes as a disconnection. */
-		if (ssh_is_connected(login->session)) {
+		if (ssh_is_connected(auth->login->session)) {
 			learn_methods(auth);
 			return 0;
 		}
-		why = ssh_get_error(login->session);
-		return error_set(&login->err, ERROR_DENIED,
-				 "%s:%d ended the connection during login (tried: %s): %s",
-				 login->options.host, login->options.port, auth->tried.data,
-				 printable_copy(shown, sizeof(shown), why, strlen(why)));
+		return ended(auth);
 	}
+}
+
+/* Asks what the server offers, unless a key that was refused has told: each password that is sent
+ * where none is taken counts as a failure. */
+static int ask_methods(struct auth *auth)
+{
+	int rc;
+
+	if (auth->known)
+		return 0;
+	while ((rc = ssh_userauth_none(auth->login->session, NULL)) == SSH_AUTH_AGAIN)
+		if (wait_more(auth, "login"))
+			return -1;
+	return judge(auth, rc);
 }
 
 /* Called for a key that has a passphrase, and for no other. */
@@ -110,7 +141,7 @@ static int try_key_file(struct auth *auth)
 	}
 	add_to_list(&auth->tried, "key file %s", file);
 	while ((rc = ssh_userauth_publickey(login->session, NULL, key)) == SSH_AUTH_AGAIN) {
-		if (ssh_login_wait(login, "login by key file")) {
+		if (wait_more(auth, "login by key file")) {
 			ssh_key_free(key);
 			return -1;
 		}
@@ -149,7 +180,7 @@ static int ask_agent(struct auth *auth)
 
 	add_to_list(&auth->tried, "agent");
 	while ((rc = ssh_userauth_agent(login->session, NULL)) == SSH_AUTH_AGAIN)
-		if (ssh_login_wait(login, "login by agent"))
+		if (wait_more(auth, "login by agent"))
 			return -1;
 	return judge(auth, rc);
 }
@@ -189,7 +220,7 @@ static int try_password(struct auth *auth)
 	add_to_list(&auth->tried, "password");
 	while ((rc = ssh_userauth_password(login->session, NULL, login->options.password)) ==
 	       SSH_AUTH_AGAIN)
-		if (ssh_login_wait(login, "login by password"))
+		if (wait_more(auth, "login by password"))
 			return -1;
 	return judge(auth, rc);
 }
@@ -228,7 +259,7 @@ static int try_prompts(struct auth *auth)
 		int rc = ssh_userauth_kbdint(login->session, NULL, NULL);
 
 		if (rc == SSH_AUTH_AGAIN) {
-			if (ssh_login_wait(login, "login by password"))
+			if (wait_more(auth, "login by password"))
 				return -1;
 			continue;
 		}
@@ -275,23 +306,10 @@ static int refuse(struct auth *auth)
 	return -1;
 }
 
-/* Nothing was tried: the refusal should still tell what the server offers. */
-static int try_none(struct auth *auth)
-{
-	int rc;
-
-	if (auth->known)
-		return 0;
-	while ((rc = ssh_userauth_none(auth->login->session, NULL)) == SSH_AUTH_AGAIN)
-		if (ssh_login_wait(auth->login, "login"))
-			return -1;
-	return judge(auth, rc);
-}
-
 int ssh_auth_run(struct ssh_login *login)
 {
-	static int (*const ways[])(struct auth *) = { try_key_file, try_agent, try_password,
-						      try_prompts, try_none };
+	static int (*const ways[])(struct auth *) = { try_key_file, try_agent, ask_methods,
+						      try_password, try_prompts };
 	struct auth auth = { .login = login };
 	int rc = 0;
 

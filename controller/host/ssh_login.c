@@ -103,6 +103,9 @@ int ssh_login_wait(struct ssh_login *login, const char *doing)
 {
 	short events = POLLIN;
 
+	/* A descriptor that is always ready (it hung up) must not keep us here for ever. */
+	if (io_now_ms() >= login->deadline_ms)
+		return timed_out(login, doing);
 	if (ssh_get_poll_flags(login->session) & SSH_WRITE_PENDING)
 		events |= POLLOUT;
 	int rc = wait_for(login, login->fd, events, login->deadline_ms);
