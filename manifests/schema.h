@@ -88,7 +88,7 @@ struct decode {
 	struct diagnostics *diagnostics;
 	/* Filled: {"field": true} or {"environment": {"PASSWORD": true}}. May be NULL. */
 	json_t *secrets;
-	struct patterns *patterns; /* compiled expressions; NULL: each is compiled anew */
+	struct patterns *patterns;    /* compiled expressions; NULL: each is compiled anew */
 	const char *prefix;	      /* put before paths in messages: "spec"; NULL: nothing */
 	const struct decode_step *at; /* the engine's own: NULL at the start */
 	size_t faults;		      /* counted by decode_fault(), those known already too */

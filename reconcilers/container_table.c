@@ -6,7 +6,8 @@
 
 static const char *const pull_policies[] = { "always", "missing", "never", NULL };
 static const char *const states[] = { "running", "stopped", "paused", "completed", "absent", NULL };
-static const char *const restart_policies[] = { "no", "always", "on-failure", "unless-stopped", NULL };
+static const char *const restart_policies[] = { "no", "always", "on-failure", "unless-stopped",
+						NULL };
 static const char *const cgroup_modes[] = { "host", "private", NULL };
 
 static const struct field fields[] = {
