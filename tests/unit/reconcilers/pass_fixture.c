@@ -9,10 +9,12 @@
 #include "controller/base/io.h"
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "controller/host/engine_internal.h"
 
 static struct arena *arena;
 static struct manifest_set *set;
 static struct pass pass;
+static struct engine engine;
 static struct str faults;
 
 static void release(void *json)
@@ -75,12 +77,14 @@ struct pass *pass_manifests(const char *yaml)
 	cr_assert_eq(load(yaml), 0, "%s", faults.data);
 	pass = (struct pass){
 		.arena = arena,
+		.engine = &engine,
 		.set = set,
 		.desired = set_desired(set, "local"),
 		.project = "p",
 		.revision = "r1",
 	};
 	pass.observed.images = keep(json_object());
+	pass_api(41);
 	pass_info("{}");
 	return &pass;
 }
@@ -105,6 +109,11 @@ json_t *pass_data(const char *name)
 
 	cr_assert(value, "%s: %s", path, error.text);
 	return keep(value);
+}
+
+void pass_api(int api)
+{
+	engine = (struct engine){ .name = (char *)"h1", .api = api };
 }
 
 void pass_info(const char *json)

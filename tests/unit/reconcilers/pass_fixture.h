@@ -23,6 +23,8 @@ json_t *pass_json(const char *text);
 /* A recorded answer: tests/unit/data/NAME.json. */
 json_t *pass_data(const char *name);
 
+/* The engine's API version, 41 at first: 45 for 1.45. Nothing can be sent to it. */
+void pass_api(int api);
 /* GET /info of the host: members over those of a plain one. */
 void pass_info(const char *json);
 /* Answer of image inspect for a reference. */
