@@ -53,7 +53,7 @@ static void list_descriptors(struct descriptors *found)
 		ssize_t len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target));
 
 		if (len == (ssize_t)strlen(wanted) && memcmp(target, wanted, (size_t)len) == 0)
-			vec_push(found, atoi(entry->d_name));
+			vec_push(found, (int)strtol(entry->d_name, NULL, 10));
 	}
 	if (dir)
 		closedir(dir);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* drey controller: keeps the engines as the manifests say, until it is told to end. */
+#include "controller/cli/load.h"
+#include "controller/cli/option_rows.h"
+#include "controller/cli/revision.h"
+#include "controller/loop/loop.h"
+#include "controller/state/state.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	INTERVAL_MIN_MS = 1000,
+	INTERVAL_MAX_MS = 7 * 24 * 3600 * 1000,
+	MAX_REMOVALS_DEFAULT = 10, /* percent */
+	/* A pool of memory a thread would keep what the busiest moment of each has taken. */
+	MEMORY_POOLS = 2,
+};
+
+/* "90s", "5m", "1h30m" */
+static int parse_interval(const char *text, int64_t *ret_ms, struct error *err)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
+	const char *at = text;
+	int64_t sum_ms = 0;
+
+	while (*at) {
+		size_t digits = strspn(at, "0123456789"), i = 0;
+
+		if (digits == 0 || digits > 9)
+			break;
+		long value = strtol(at, NULL, 10);
+		at += digits;
+		size_t len = strcspn(at, "0123456789");
+		while (i < ARRAY_SIZE(units) &&
+		       (strlen(units[i].name) != len || strncmp(units[i].name, at, len) != 0))
+			i++;
+		if (i == ARRAY_SIZE(units))
+			break;
+		at += len;
+		sum_ms += value * units[i].ms;
+	}
+	if (*at || at == text)
+		return error_set(err, ERROR_INVALID,
+				 "--interval: '%s' is no duration such as 90s, 5m or 1h30m", text);
+	if (sum_ms < INTERVAL_MIN_MS || sum_ms > INTERVAL_MAX_MS)
+		return error_set(err, ERROR_INVALID, "--interval: '%s' is not between 1s and 168h",
+				 text);
+	*ret_ms = sum_ms;
+	return 0;
+}
+
+static void read_revision(const char *dir, const char *digest, char **ret_id, char **ret_subject)
+{
+	struct revision revision;
+
+	revision_read(dir, digest, &revision);
+	*ret_id = TAKE(revision.id);
+	*ret_subject = TAKE(revision.subject);
+	revision_done(&revision);
+}
+
+static int exit_of(const struct error *err)
+{
+	switch (err->code) {
+	case ERROR_REFUSED:
+		return EXIT_REFUSED;
+	case ERROR_NOT_FOUND:
+	case ERROR_INVALID:
+		return EXIT_USAGE;
+	default:
+		return EXIT_PARTIAL;
+	}
+}
+
+static int run_controller(struct context *context)
+{
+	const struct options *given = &context->options;
+	CLEANUP(cleanup_free) char *state_dir = state_default_dir(given->state);
+	struct error err = ERROR_INIT;
+	struct loop_options options = {
+		.dir = load_dir(context),
+		.state_dir = state_dir,
+		.log = &context->log,
+		.parallel = given->parallel,
+		.interval_ms = LOOP_INTERVAL_DEFAULT_MS,
+		.max_removals_percent =
+			given->max_removals ? given->max_removals : MAX_REMOVALS_DEFAULT,
+		.local = given->local || context->terminal_out,
+		.version = DREY_VERSION,
+		.read_revision = read_revision,
+	};
+
+	if (given->interval && parse_interval(given->interval, &options.interval_ms, &err) < 0)
+		return command_fail(context, EXIT_USAGE, &err);
+	/* A service logs what it does; --quiet leaves what went wrong. */
+	if (!given->quiet && context->log.level < LOG_LEVEL_INFO)
+		context->log.level = LOG_LEVEL_INFO;
+	mallopt(M_ARENA_MAX, MEMORY_POOLS);
+	if (loop_run(&options, &err) < 0)
+		return command_fail(context, exit_of(&err), &err);
+	return EXIT_IN_STEP;
+}
+
+static const struct option_row *const controller_options[] = {
+	&opt_file, &opt_interval, &opt_parallel, &opt_max_removals, &opt_local, &opt_state, NULL,
+};
+
+const struct command command_controller = {
+	.name = "controller",
+	.group = GROUP_FLEET,
+	.usage = "[OPTION]... [-f DIR]",
+	.summary = "Keep the engines as the manifests say, until told to end",
+	.description =
+		"Watches the directory and the engines' events, and puts right what is out of "
+		"step: a new commit, a container that somebody stopped, removed, changed or "
+		"renamed, a network that was cut. A container that was stopped or renamed is left "
+		"for a second first, and restarting it to the engine's own policy. Every host is "
+		"looked at again after --interval, whatever was heard.\n\n"
+		"Manifests that are broken are reported with their place; what was loaded last "
+		"stays in force. A host that can't be reached is tried again, ever more rarely, "
+		"and holds up no other. What fails in the same way three times, and a replacement "
+		"that failed once, is left until manifest, image or host change. Leftovers are "
+		"removed only where the Project says prune.\n\n"
+		"SIGTERM and SIGINT end it at the next safe point, a second one at once; SIGHUP "
+		"loads the manifests again. `drey status` and `drey history` show what it "
+		"found and did.",
+	.options = controller_options,
+	.example = "drey controller -f /etc/drey\ndrey controller -f fleet --interval 10m",
+	.run = run_controller,
+};

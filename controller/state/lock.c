@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "controller/state/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "controller/base/io.h"
+#include "controller/base/mem.h"
+
+/* Who wrote itself into the file: for people only, flock(2) decides. */
+static void read_owner(int fd, char *text, size_t size)
+{
+	ssize_t len = pread(fd, text, size - 1, 0);
+
+	text[len > 0 ? len : 0] = '\0';
+	text[strspn(text, "0123456789")] = '\0';
+}
+
+int lock_take(const char *dir, int *ret_fd, struct error *err)
+{
+	CLEANUP(cleanup_free) char *path = xasprintf("%s/controller.lock", dir);
+	CLEANUP(cleanup_close) int fd = -1;
+	char owner[24];
+
+	if (io_make_dirs(dir, 0700, err) < 0)
+		return -1;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return error_errno(err, errno, "open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return error_errno(err, errno, "lock %s", path);
+		read_owner(fd, owner, sizeof(owner));
+		error_set(err, ERROR_REFUSED, "another drey is at work: %s is held by pid %s", path,
+			  *owner ? owner : "(unknown)");
+		return error_hint(err, "wait for it, or give each its own --state DIR");
+	}
+	/* A disk that is full leaves the file empty, and the lock as good as ever. */
+	int len = snprintf(owner, sizeof(owner), "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) == 0)
+		(void)!pwrite(fd, owner, (size_t)len, 0);
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
