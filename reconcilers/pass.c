@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Observing a host: lists of all kinds, /info and the wanted images in one round of parallel
- * requests, in the next the inspects of what matters. An answer is turned into what later steps
- * need as soon as its round is over and then dropped, so that memory follows the number of
- * requests in flight and not the number of objects.
+ * Observing a host: the list of containers first, since it leads to the inspects, then the other
+ * lists, /info and the wanted images, all in parallel. An answer is turned into what later steps
+ * need as soon as it is there and then dropped, so that memory follows the number of requests in
+ * flight and not the number of objects.
  */
 #include <string.h>
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
 #include "reconcilers/container.h"
-
-enum {
-	ROUND_MAX = 64, /* requests handed over at a time: answers held in memory at once */
-	QUEUED_MAX = 200000,
-};
 
 struct pass_request {
 	struct pass_request *next;
@@ -43,44 +38,60 @@ void pass_queue(struct pass *pass, const char *path,
 	pass->queue_end = request;
 }
 
-/* Sends the first requests of the queue and hands each answer over. */
-static int run_round(struct pass *pass, struct error *err)
+/* The queue as a feed of requests. */
+struct reads {
+	struct pass *pass;
+	struct read {
+		struct engine_request request; /* first: what ends is found by it */
+		struct pass_request *queued;
+		struct read *next_free;
+	} *free;
+};
+
+static struct engine_request *next_read(void *ctx)
 {
-	CLEANUP(cleanup_free)
-	struct engine_request *requests = xcalloc(ROUND_MAX, sizeof(*requests));
-	struct pass_request *queued[ROUND_MAX];
-	size_t count = 0;
-	int ret = 0;
+	struct reads *reads = ctx;
+	struct pass *pass = reads->pass;
+	struct read *read = reads->free;
 
-	for (; pass->queue && count < ROUND_MAX; count++) {
-		queued[count] = pass->queue;
-		pass->queue = pass->queue->next;
-		requests[count] =
-			(struct engine_request){ .method = "GET", .path = queued[count]->path };
-	}
-	if (engine_perform_all(pass->engine, requests, count, err) < 0)
-		ret = -1;
-	for (size_t i = 0; i < count; i++) {
-		struct engine_request *request = &requests[i];
-		bool failed = request->err.code != ERROR_NONE;
+	if (!pass->queue)
+		return NULL;
+	/* As many as are in flight at once, used again and again. */
+	if (read)
+		reads->free = read->next_free;
+	else
+		read = arena_new_of(pass->arena, struct read);
+	read->queued = pass->queue;
+	pass->queue = pass->queue->next;
+	read->request = (struct engine_request){ .method = "GET", .path = read->queued->path };
+	return &read->request;
+}
 
-		if (ret == 0)
-			ret = queued[i]->done(pass, queued[i]->ctx, failed ? NULL : request->reply,
-					      failed ? &request->err : NULL, err);
-		json_decref(request->reply);
-	}
+static int end_read(void *ctx, struct engine_request *request, struct error *err)
+{
+	struct reads *reads = ctx;
+	struct pass *pass = reads->pass;
+	struct read *read = (struct read *)request;
+	bool failed = request->err.code != ERROR_NONE;
+	int ret;
+
+	if (pass->hooks.cancelled && pass->hooks.cancelled(pass->hooks.ctx))
+		ret = error_set(err, ERROR_CANCELLED, "interrupted");
+	else
+		ret = read->queued->done(pass, read->queued->ctx, failed ? NULL : request->reply,
+					 failed ? &request->err : NULL, err);
+	json_decref(request->reply);
+	read->next_free = reads->free;
+	reads->free = read;
 	return ret;
 }
 
 static int drain(struct pass *pass, struct error *err)
 {
-	while (pass->queue) {
-		if (pass->hooks.cancelled && pass->hooks.cancelled(pass->hooks.ctx))
-			return error_set(err, ERROR_CANCELLED, "interrupted");
-		if (run_round(pass, err) < 0)
-			return -1;
-	}
-	return 0;
+	struct reads reads = { .pass = pass };
+	struct engine_feed feed = { .ctx = &reads, .next = next_read, .done = end_read };
+
+	return engine_perform_feed(pass->engine, &feed, err);
 }
 
 static void release(void *json)

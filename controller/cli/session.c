@@ -29,16 +29,24 @@ static int check_local(struct session *session)
 	return command_fail(context, EXIT_REFUSED, &err);
 }
 
-static struct plan_options plan_options_of(const struct context *context)
+enum {
+	REMOVALS_PERCENT = 10, /* where --max-removals is not given */
+	REMOVALS_ALWAYS = 3,   /* so many are never too many, whatever the share */
+};
+
+static struct plan_options plan_options_of(const struct session *session)
 {
-	const struct options *options = &context->options;
+	const struct options *options = &session->context->options;
+	const struct resource *project = set_project_resource(session->set);
 
 	return (struct plan_options){
-		.prune = options->prune,
+		.prune = options->prune || (project && resource_bool(project, "prune")),
 		.selector = options->selector,
 		.targets = options->targets,
 		.target_count = options->target_count,
-		.max_removals_percent = options->max_removals,
+		.max_removals_percent =
+			options->max_removals > 0 ? options->max_removals : REMOVALS_PERCENT,
+		.max_removals = REMOVALS_ALWAYS,
 	};
 }
 
@@ -58,12 +66,16 @@ int session_start(struct session *session, struct context *context,
 	    load_hosts(context, session->set, &hosts, &options.host_count, &err) < 0)
 		code = command_fail(context, EXIT_USAGE, &err);
 	if (code == EXIT_IN_STEP) {
-		revision_read(load_dir(context), set_digest(session->set), &session->revision);
+		/* A diff that only people read does without it: libgit2 takes longer to wake up than
+		 * the manifests take to load. */
+		if (preset->write || context->options.output == OUTPUT_JSON)
+			revision_read(load_dir(context), set_digest(session->set),
+				      &session->revision);
 		session->progress = progress_new(context);
 		options.hosts = hosts;
 		options.log = &context->log;
 		options.parallel = context->options.parallel;
-		options.plan = plan_options_of(context);
+		options.plan = plan_options_of(session);
 		options.revision = session->revision.id;
 		if (fleet_new(session->set, &options, &session->fleet, &err) < 0)
 			code = command_fail(context, EXIT_PARTIAL, &err);
