@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Creating, changing in place and removing a container. Replacing: container_replace.c. */
+#include <stdio.h>
 #include <string.h>
 
 #include "reconcilers/container_steps.h"
@@ -157,12 +158,77 @@ int container_create(struct pass *pass, const struct action *action, const char 
 
 /* --- state --- */
 
+/* ":8080" followed by what no number goes on with. */
+static bool names_port(const char *message, json_int_t port)
+{
+	char text[24];
+	const char *at = message;
+	size_t len = (size_t)snprintf(text, sizeof(text), ":%lld", (long long)port);
+
+	while ((at = strstr(at, text))) {
+		at += len;
+		if (*at < '0' || *at > '9')
+			return true;
+	}
+	return false;
+}
+
+static const char *find_publisher(const json_t *containers, const char *id, const char *message)
+{
+	const json_t *item, *port;
+	size_t i, j;
+
+	json_array_foreach (containers, i, item) {
+		const char *name =
+			json_string_value(json_array_get(json_object_get(item, "Names"), 0));
+
+		if (!name || str_eq(json_string_value(json_object_get(item, "Id")), id))
+			continue;
+		json_array_foreach (json_object_get(item, "Ports"), j, port) {
+			json_int_t number = json_integer_value(json_object_get(port, "PublicPort"));
+
+			if (number > 0 && names_port(message, number))
+				return name + (*name == '/');
+		}
+	}
+	return NULL;
+}
+
+/* The engine says which port, and not whose it is. */
+static void hint_port(struct pass *pass, const char *id, struct error *err)
+{
+	struct error ignored = ERROR_INIT;
+	json_t *containers = NULL;
+	const char *name;
+
+	if (!strstr(err->text, "port is already allocated") &&
+	    !strstr(err->text, "address already in use"))
+		return;
+	if (engine_get(pass->engine, "/containers/json", &containers, &ignored) < 0)
+		return;
+	name = find_publisher(containers, id, err->text);
+	if (name)
+		error_hint(err, "container '%s' publishes it", name);
+	else
+		error_hint(err, "no container publishes it: a process of the host itself listens");
+	json_decref(containers);
+}
+
+int container_start(struct pass *pass, const char *id, struct error *err)
+{
+	if (call_start(pass, id, err) == 0)
+		return 0;
+	error_wrap(err, "start");
+	hint_port(pass, id, err);
+	return -1;
+}
+
 static int start(struct pass *pass, const struct action *action, const char *id, struct error *err)
 {
 	if (container_wait_dependencies(pass, action, err) < 0)
 		return -1;
 	container_step(pass, action, "start");
-	return call_start(pass, id, err) < 0 ? error_wrap(err, "start") : 0;
+	return container_start(pass, id, err);
 }
 
 /* One that is gone a moment after its start is reported at once, not by the next diff. */

@@ -129,8 +129,8 @@ static int start_new(const struct replacement *r, struct error *err)
 	if (strcmp(wanted, "stopped") == 0)
 		return 0;
 	step(r, "start");
-	if (call_start(r->pass, r->new_id, err) < 0)
-		return error_wrap(err, "start");
+	if (container_start(r->pass, r->new_id, err) < 0)
+		return -1;
 	step(r, "wait until it has proved itself");
 	if (container_gate(r->pass, r->action->want, r->new_id, err) < 0)
 		return -1;
@@ -173,8 +173,9 @@ static int disarm_new(const struct replacement *r, struct error *err)
 {
 	if (!r->new_id)
 		return 0;
-	if (call_set_policy(r->pass, r->new_id, "no", err) == 0 &&
-	    call_stop(r->pass, r->new_id, err) == 0)
+	/* Stopped first: an engine can't update one that ends while it does. */
+	if (call_stop(r->pass, r->new_id, err) == 0 &&
+	    call_set_policy(r->pass, r->new_id, "no", err) == 0)
 		return 0;
 	if (err->code != ERROR_NOT_FOUND)
 		return error_wrap(err, "stop the new one");

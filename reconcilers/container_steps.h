@@ -39,6 +39,8 @@ MUST_CHECK int container_create(struct pass *pass, const struct action *action, 
  * should be stay. action: whose changes say which endpoints differ. */
 MUST_CHECK int container_sync_networks(struct pass *pass, const struct action *action,
 				       const char *id, struct error *err);
+/* Starts it; where a port is taken the error says by whom. */
+MUST_CHECK int container_start(struct pass *pass, const char *id, struct error *err);
 /* Starts, stops, pauses, unpauses it as its manifest says. */
 MUST_CHECK int container_sync_state(struct pass *pass, const struct action *action, const char *id,
 				    struct error *err);

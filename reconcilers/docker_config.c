@@ -267,11 +267,9 @@ static char *usual_path(void)
 			   : xasprintf("%s/.docker/config.json", home && *home ? home : "/root");
 }
 
-int docker_config_find(const char *path, const char *registry, struct docker_login *ret_login,
-		       struct error *err)
+static int read_login(const char *file, const char *registry, struct docker_login *ret_login,
+		      struct error *err)
 {
-	CLEANUP(cleanup_free) char *file = path ? xstrdup(path) : usual_path();
-	struct docker_login login = { 0 };
 	char *text = NULL;
 	size_t len;
 	json_error_t fault;
@@ -285,13 +283,22 @@ int docker_config_find(const char *path, const char *registry, struct docker_log
 		json_decref(config);
 		return error_set(err, ERROR_INVALID, "%s:%d: not a JSON object", file, fault.line);
 	}
-	int rc = find_login(config, registry, &login, err);
+	int rc = find_login(config, registry, ret_login, err);
 	json_decref(config);
-	if (rc < 0) {
+	return rc < 0 ? error_wrap(err, "%s", file) : 0;
+}
+
+int docker_config_find(const char *path, const char *registry, struct docker_login *ret_login,
+		       struct error *err)
+{
+	CLEANUP(cleanup_free) char *file = path ? xstrdup(path) : usual_path();
+	struct docker_login login = { 0 };
+
+	if (read_login(file, registry, &login, err) < 0) {
 		docker_login_done(&login);
-		error_wrap(err, "%s", file);
 		return error_hint(err,
-				  "run 'docker login %s' there, or write username and password",
+				  "run 'docker login %s' where drey runs, or write username and "
+				  "password",
 				  registry);
 	}
 	*ret_login = login;

@@ -109,6 +109,7 @@ const struct option_row opt_max_removals = {
 	.type = OPTION_INT,
 	.offset = AT(max_removals),
 	.value = "PERCENT",
+	.min = 1,
 	.max = 100,
 	.doc = "Refuse to remove more than this share of a host's resources, if they are more than "
 	       "three; 10 if not given.",

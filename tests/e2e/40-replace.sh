@@ -1,0 +1,140 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A container is replaced and loses nothing; one that can't take over gives the place back; what an engine can change in
+# place is not replaced.
+. "$(dirname "$0")/lib.sh"
+
+write_host_manifests m
+sed -i 's/\[h1, h2\]/[h1]/' m/project.yaml
+rm m/host-h2.yaml
+
+ipam=
+# web IMAGE [LINE]...: its manifest, with more lines.
+web() {
+	cat >m/web.yaml <<-END
+		apiVersion: drey/v1
+		kind: Network
+		metadata: { name: front }
+		spec: { $ipam }
+		---
+		apiVersion: drey/v1
+		kind: Network
+		metadata: { name: back }
+		---
+		apiVersion: drey/v1
+		kind: Volume
+		metadata: { name: data }
+		---
+		apiVersion: drey/v1
+		kind: Container
+		metadata: { name: web }
+		spec:
+		  image: $1
+		  monitor: 1s
+		  restart: on-failure:7
+		  networks: { front: { aliases: [site] }, back: {} }
+		  volumes: ["data:/data", /scratch]
+	END
+	shift
+	printf '  %s\n' "$@" >>m/web.yaml
+}
+
+in_step() {
+	expect_exit 0 "$DREY" diff -f m
+}
+
+anonymous() {
+	container_field h1 web '.Mounts[] | select(.Destination == "/scratch").Name'
+}
+
+web busy:1
+expect_exit 0 "$DREY" apply -f m --yes
+in_step
+volume=$(anonymous)
+fleet exec h1 docker exec web sh -c 'echo precious >/data/file; echo passing >/scratch/file'
+
+# Another image: a new container with the old one's volumes, both networks, its policy.
+old=$(container_field h1 web .Id)
+web busy:2
+expect_exit 1 "$DREY" diff -f m
+assert_contains stdout '~ Container/web  replace   (stops the service)'
+assert_contains stdout 'busy:1 -> busy:2'
+expect_exit 0 "$DREY" apply -f m --yes
+in_step
+[ "$(container_field h1 web .Id)" != "$old" ] || fail "it is the same container"
+container_exists h1 "$old" && fail "the old container is still there"
+assert_eq "$(anonymous)" "$volume" "anonymous volume"
+assert_eq "$(fleet exec h1 docker exec web cat /data/file /scratch/file | tr '\n' ' ')" 'precious passing '
+assert_eq "$(container_field h1 web '.NetworkSettings.Networks | keys | join(" ")')" 'back front'
+assert_eq "$(container_field h1 web '.HostConfig.RestartPolicy | "\(.Name):\(.MaximumRetryCount)"')" on-failure:7
+
+# One that crashes at once: the old one is back, running, with its policy, and the error has the last lines.
+old=$(container_field h1 web .Id)
+web busy:1 'restart: always' 'command: [sh, -c, "echo last words; exit 3"]'
+sed -i '/on-failure:7/d' m/web.yaml
+expect_exit 3 "$DREY" apply -f m --yes
+assert_contains stderr 'last words'
+assert_contains stderr 'the old container is back in place'
+assert_eq "$(container_field h1 web '.Id + " " + .State.Status')" "$old running"
+assert_eq "$(container_field h1 web .HostConfig.RestartPolicy.Name)" on-failure
+container_exists h1 web.drey-new && fail "web.drey-new is left"
+container_exists h1 web.drey-old && fail "web.drey-old is left"
+web busy:2
+in_step
+
+# A port that is taken: the engine's words, who has it, and the old one back.
+fleet exec h1 docker run -d --name other -p 8088:80 busy:1 >/dev/null
+web busy:2 'ports: ["8088:80"]'
+expect_exit 3 "$DREY" apply -f m --yes
+assert_contains stderr 'port is already allocated'
+assert_contains stderr "container 'other' publishes it"
+assert_eq "$(container_field h1 web '.Id + " " + .State.Status')" "$old running"
+
+# Changed in place: the same container.
+web busy:2 'mem_limit: 64m' 'cpu_shares: 300'
+expect_exit 0 "$DREY" apply -f m --yes
+in_step
+assert_eq "$(container_field h1 web '"\(.Id) \(.HostConfig.Memory) \(.HostConfig.MemorySwap)"')" "$old 67108864 134217728"
+fleet exec h1 docker rename web wobble
+fleet exec h1 docker network disconnect back wobble
+fleet exec h1 docker stop wobble >/dev/null
+expect_exit 1 "$DREY" diff -f m
+assert_contains stdout 'wobble -> web'
+assert_contains stdout 'networks.back'
+assert_contains stdout 'exited -> running'
+expect_exit 0 "$DREY" apply -f m --yes
+in_step
+assert_eq "$(container_field h1 web .Id)" "$old"
+
+# A network made anew under its container; and one that can't be is back as it was.
+ipam='ipam: { config: [{ subnet: 172.30.7.0/24 }] }'
+web busy:2 'mem_limit: 64m' 'cpu_shares: 300'
+expect_exit 0 "$DREY" apply -f m --yes
+in_step
+assert_eq "$(container_field h1 web '.Id + " " + .State.Status')" "$old running"
+assert_contains <(container_field h1 web '.NetworkSettings.Networks.front | .IPAddress, .Aliases[]') 172.30.7.
+assert_contains <(container_field h1 web '.NetworkSettings.Networks.front.Aliases[]') site
+ipam='ipam: { config: [{ subnet: 172.17.0.0/24 }] }'
+web busy:2 'mem_limit: 64m' 'cpu_shares: 300'
+expect_exit 3 "$DREY" apply -f m --yes
+assert_contains stderr 'the network is back as it was'
+assert_contains <(container_field h1 web .NetworkSettings.Networks.front.IPAddress) 172.30.7.
+
+# Those that share a container's namespaces follow it.
+ipam='ipam: { config: [{ subnet: 172.30.7.0/24 }] }'
+web busy:2 'mem_limit: 64m' 'cpu_shares: 300'
+cat >m/tail.yaml <<-END
+	apiVersion: drey/v1
+	kind: Container
+	metadata: { name: tail }
+	spec: { image: "busy:1", monitor: 500ms, network_mode: "service:web" }
+END
+expect_exit 0 "$DREY" apply -f m --yes
+web busy:1
+expect_exit 1 "$DREY" diff -f m
+assert_contains stdout 'Container/web, which its network_mode names, is replaced'
+expect_exit 0 "$DREY" apply -f m --yes
+in_step
+assert_eq "$(container_field h1 tail .HostConfig.NetworkMode)" "container:$(container_field h1 web .Id)"
+assert_eq "$(container_field h1 tail .State.Status)" running
