@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "manifests/pointer.h"
+#include "tests/unit/reconcilers/pass_fixture.h"
+
+TestSuite(network_volume, .init = pass_setup, .fini = pass_teardown);
+
+#define NETWORK                                                                                    \
+	"apiVersion: drey/v1\nkind: Network\nmetadata: { name: front }\nspec:\n  hosts: [local]\n"
+#define VOLUME                                                                                     \
+	"apiVersion: drey/v1\nkind: Volume\nmetadata: { name: data }\nspec:\n  hosts: [local]\n"
+
+static void expect(const struct action *action, enum verdict verdict, const char *changes)
+{
+	cr_expect_str_eq(pass_changes(action), changes);
+	cr_expect_eq(action->verdict, verdict, "%s: %s (%s)", action->name,
+		     verdict_name(action->verdict), action->reason ? action->reason : "");
+}
+
+/* As an engine lists it. */
+static json_t *network(void)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (pass_data("engine-28.5/networks"), i, item) {
+		if (strcmp(json_string_value(json_object_get(item, "Name")), "front") == 0)
+			return item;
+	}
+	cr_assert_fail("no network was recorded");
+	return NULL;
+}
+
+static const struct action *network_action(const char *yaml, json_t *item, const char *owner)
+{
+	pass_manifests(yaml);
+	if (item)
+		pass_has_network(item, owner);
+	return pass_compare("Network", "front");
+}
+
+/* The engine chooses a subnet and a gateway where nobody does. */
+Test(network_volume, addresses_that_the_engine_chose_are_no_difference)
+{
+	expect(network_action(NETWORK, network(), "front"), VERDICT_KEEP, "");
+	expect(network_action(NETWORK "  ipam: { config: [{ subnet: 10.91.0.0/24 }] }\n", network(),
+			      "front"),
+	       VERDICT_KEEP, "");
+}
+
+Test(network_volume, a_network_changes_by_a_new_one)
+{
+	expect(network_action(NETWORK "  internal: true\n  labels: { a: b }\n"
+				      "  ipam: { config: [{ subnet: 10.92.0.0/24 }] }\n",
+			      network(), "front"),
+	       VERDICT_REPLACE,
+	       "ipam.config[10.91.0.0/24]: {subnet: 10.91.0.0/24} -> (none) "
+	       "[replace]; ipam.config[10.92.0.0/24]: (none) -> {subnet: 10.92.0.0/24} [replace]; "
+	       "internal: false -> true [replace]; labels.a: (none) -> b [replace]");
+}
+
+/* Newer engines add an IPv6 subnet of their own where enable_ipv6 names none. */
+Test(network_volume, a_subnet_that_ipv6_brings_is_no_difference)
+{
+	json_t *item = network();
+
+	json_array_append(json_object_get(json_object_get(item, "IPAM"), "Config"),
+			  pass_json("{'Subnet': 'fd00:1::/64', 'Gateway': 'fd00:1::1'}"));
+	json_object_set_new(item, "EnableIPv6", json_true());
+	expect(network_action(NETWORK "  enable_ipv6: true\n"
+				      "  ipam: { config: [{ subnet: 10.91.0.0/24 }] }\n",
+			      item, "front"),
+	       VERDICT_KEEP, "");
+}
+
+Test(network_volume, a_foreign_network_is_refused)
+{
+	const struct action *action = network_action(NETWORK, network(), NULL);
+
+	expect(action, VERDICT_REFUSE, "");
+	cr_expect(strstr(action->reason, "external: true"));
+}
+
+Test(network_volume, an_external_network_must_be_there_and_is_not_compared)
+{
+	json_t *item = network();
+
+	json_object_set_new(item, "Internal", json_true());
+	expect(network_action(NETWORK "  external: true\n", item, NULL), VERDICT_KEEP, "");
+	expect(network_action(NETWORK "  external: true\n", NULL, NULL), VERDICT_REFUSE, "");
+}
+
+Test(network_volume, what_makes_no_sense_for_an_external_one_is_a_fault)
+{
+	cr_expect(strstr(pass_faults(NETWORK "  external: true\n  internal: true\n"),
+			 "spec.internal: means nothing"));
+	cr_expect(strstr(pass_faults(NETWORK "  external: true\n  state: absent\n"),
+			 "not drey's to remove"));
+	cr_expect(strstr(pass_faults(NETWORK "  name: bridge\n"), "the engine's own"));
+	cr_expect_str_eq(pass_faults(NETWORK "  name: bridge\n  external: true\n"), "");
+}
+
+Test(network_volume, a_network_of_one_name_is_made_once)
+{
+	struct error err = ERROR_INIT;
+	json_t *body = NULL;
+	char uid[33];
+	struct pass *pass = pass_manifests(NETWORK "  name: front-1\n  labels: { a: b }\n");
+
+	cr_assert_eq(network_create_body(pass, desired_find(pass->desired, "Network", "front"), uid,
+					 &body, &err),
+		     0, "%s", err.text);
+	cr_expect_str_eq(json_string_value(pointer_get(body, "/Name")), "front-1");
+	cr_expect(json_is_true(pointer_get(body, "/CheckDuplicate")));
+	cr_expect_str_eq(json_string_value(pointer_get(body, "/Labels/a")), "b");
+	cr_expect_str_eq(json_string_value(pointer_get(body, "/Labels/drey.uid")), uid);
+	json_decref(body);
+}
+
+/* --- volumes --- */
+
+static json_t *volume(const char *name, int generation)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text),
+		 "{'Name': '%s', 'Driver': 'local', 'Options': null,"
+		 "'Labels': {'drey.generation': '%d'}}",
+		 name, generation);
+	return pass_json(text);
+}
+
+static const struct action *volume_action(const char *yaml, const char *owner)
+{
+	pass_manifests(yaml);
+	pass_has_volume(volume("data", 1), owner);
+	return pass_compare("Volume", "data");
+}
+
+Test(network_volume, a_volume_in_step)
+{
+	expect(volume_action(VOLUME, "data"), VERDICT_KEEP, "");
+}
+
+Test(network_volume, a_change_that_would_cost_data_is_refused)
+{
+	const struct action *action =
+		volume_action(VOLUME "  driver_opts: { type: nfs }\n", "data");
+
+	expect(action, VERDICT_REFUSE, "driver_opts.type: (none) -> nfs [forbidden]");
+	cr_expect(action->loses_data);
+	cr_expect(strstr(action->reason, "drey backup restore"));
+}
+
+Test(network_volume, labels_of_a_volume_cannot_change)
+{
+	const struct action *action = volume_action(VOLUME "  labels: { a: b }\n", "data");
+
+	expect(action, VERDICT_REFUSE, "labels.a: (none) -> b [forbidden]");
+	cr_expect(!action->loses_data);
+	cr_expect(strstr(action->reason, "ignore: [labels]"));
+	expect(volume_action("apiVersion: drey/v1\nkind: Volume\n"
+			     "metadata: { name: data, ignore: [labels] }\n"
+			     "spec: { hosts: [local], labels: { a: b } }\n",
+			     "data"),
+	       VERDICT_KEEP, "");
+}
+
+Test(network_volume, a_foreign_volume_is_refused_and_an_external_one_is_not)
+{
+	expect(volume_action(VOLUME, NULL), VERDICT_REFUSE, "");
+	expect(volume_action(VOLUME "  external: true\n", NULL), VERDICT_KEEP, "");
+}
+
+Test(network_volume, the_latest_generation_is_the_volume)
+{
+	struct pass *pass = pass_manifests(VOLUME);
+
+	pass_has_volume(volume("data.3", 3), "data");
+	pass_has_volume(volume("data", 1), "data");
+	pass_has_volume(volume("data.2", 2), "data");
+	cr_expect_str_eq(volume_engine_name(pass, "data"), "data.3");
+	cr_expect_str_eq(pass_compare("Volume", "data")->have->engine_name, "data.3");
+}
+
+/* Its helper stands until the last byte is verified. */
+Test(network_volume, a_generation_that_is_being_filled_does_not_count)
+{
+	struct pass *pass = pass_manifests(VOLUME);
+	json_t *labels =
+		pass_json("{'drey.project': 'p', 'drey.kind': 'Volume', 'drey.name': 'data',"
+			  "'drey.uid': 'u9', 'drey.format': '1', 'drey.replaces': 'data.2'}");
+
+	pass_has_volume(volume("data", 1), "data");
+	pass_has_volume(volume("data.2", 2), "data");
+	pass_add_object(pass, &reconciler_container.kind, "c1", "drey-helper", labels);
+	cr_expect_str_eq(pass_compare("Volume", "data")->have->engine_name, "data");
+	cr_expect_str_eq(volume_engine_name(pass, "data"), "data");
+}
+
+Test(network_volume, generations_have_names_and_labels)
+{
+	struct error err = ERROR_INIT;
+	json_t *body = NULL;
+	char uid[33];
+	struct pass *pass = pass_manifests(VOLUME "  name: d\n");
+	const struct resource *want = desired_find(pass->desired, "Volume", "data");
+
+	cr_assert_eq(volume_create_body(pass, want, 2, uid, &body, &err), 0, "%s", err.text);
+	cr_expect_str_eq(json_string_value(pointer_get(body, "/Name")), "d.2");
+	cr_expect_str_eq(json_string_value(pointer_get(body, "/Labels/drey.generation")), "2");
+	cr_expect_str_eq(json_string_value(pointer_get(body, "/Labels/drey.name")), "data");
+	json_decref(body);
+}
+
+/* --- labels --- */
+
+#define LABELS "'drey.project': 'p', 'drey.kind': 'Volume', 'drey.name': 'n', 'drey.uid': 'u', "
+
+Test(network_volume, incomplete_labels_or_ones_of_another_format_are_nobodys)
+{
+	struct ownership own = { 0 };
+
+	cr_expect(ownership_read(pass_json("{" LABELS "'drey.format': '1'}"), NULL, &own));
+	cr_expect_eq(own.generation, 1);
+	cr_expect(!ownership_read(pass_json("{" LABELS "'drey.format': '2'}"), NULL, &own));
+	cr_expect(!ownership_read(pass_json("{" LABELS "'a': 'b'}"), NULL, &own));
+	cr_expect(!ownership_read(pass_json("{'drey.format': '1', 'drey.name': 'n'}"), NULL, &own));
+	cr_expect(!ownership_read(NULL, NULL, &own));
+	cr_expect(!ownership_read(pass_json("{" LABELS "'drey.format': '1',"
+					    "'drey.generation': '2x'}"),
+				  NULL, &own));
+	cr_expect(!ownership_read(pass_json("{" LABELS "'drey.format': '1'}"),
+				  pass_json("{'drey.uid': 'u'}"), &own));
+	cr_expect(ownership_read(pass_json("{" LABELS "'drey.format': '1'}"),
+				 pass_json("{'drey.uid': 'other'}"), &own));
+}
