@@ -333,6 +333,8 @@ static void build(struct load *load)
 	for (size_t i = 0; i < load->roots.count; i++)
 		document_add(load, load->roots.items[i], NULL);
 	template_expand(load);
+	if (load->reader.exhausted)
+		return; /* what was made so far is too much to look into, and not all */
 	imply_local_host(load);
 	document_sort(load);
 	find_project(load);
