@@ -297,10 +297,10 @@ static int refuse(struct auth *auth)
 		  login->options.host, login->options.port, user ? user : "?",
 		  auth->tried.len ? auth->tried.data : "nothing",
 		  offers.len ? offers.data : "nothing");
+	if (!login->options.identity_file && !login->options.password && auth->tried.len == 0)
+		add_to_list(&auth->notes, "set the host's identity_file or password");
 	if (auth->notes.len)
 		error_hint(&login->err, "%s", auth->notes.data);
-	else if (auth->tried.len == 0)
-		error_hint(&login->err, "set the host's identity_file, agent or password");
 	ssh_string_free_char(user);
 	str_done(&offers);
 	return -1;

@@ -12,6 +12,11 @@
 
 set -eu -o pipefail
 
+# Nothing is written outside of the script's directory.
+export DREY_STATE_DIR=$WORK/state HOME=$WORK/home
+mkdir -p "$HOME"
+unset SSH_AUTH_SOCK
+
 fail() {
 	echo "${BASH_SOURCE[-1]##*/}:${BASH_LINENO[-2]}: $*" >&2
 	exit 1
@@ -111,6 +116,42 @@ write_host_manifests() {
 			  known_hosts: $KNOWN_HOSTS
 		END
 	done
+}
+
+# write_document DIR KIND NAME [LINE]...: a document with these lines as its spec, in DIR/kind-name.yaml.
+write_document() {
+	local dir=$1 kind=$2 name=$3
+	shift 3
+	{
+		printf 'apiVersion: drey/v1\nkind: %s\nmetadata: { name: %s }\n' "$kind" "$name"
+		if [ $# -gt 0 ]; then
+			printf 'spec:\n'
+			printf '  %s\n' "$@"
+		else
+			printf 'spec: {}\n'
+		fi
+	} >"$dir/${kind,,}-$name.yaml"
+}
+
+# apply CODE DIR [OPTION]...
+apply() {
+	local code=$1 dir=$2
+	shift 2
+	expect_exit "$code" "$DREY" apply -f "$dir" --yes "$@"
+}
+
+# diff_exits CODE DIR [OPTION]...
+diff_exits() {
+	local code=$1 dir=$2
+	shift 2
+	expect_exit "$code" "$DREY" diff -f "$dir" "$@"
+}
+
+# all_objects HOST: every container, network and volume of the host's engine with its identity.
+all_objects() {
+	engine "$1" GET '/containers/json?all=1' | jq -r '.[] | "\(.Id) \(.Names | sort | join(",")) \(.State)"'
+	engine "$1" GET /networks | jq -r '.[] | "\(.Id) \(.Name)"'
+	engine "$1" GET /volumes | jq -r '(.Volumes // [])[] | "\(.Name) \(.CreatedAt)"'
 }
 
 # start_faultproxy HOST NAME [PROXY OPTION]...: a proxy at /run/NAME.sock on HOST in front of its engine, logging to
