@@ -118,6 +118,47 @@ static const struct resource *wanted_as(const struct pass *pass, const char *eng
 	return NULL;
 }
 
+/* Is the path where something is mounted, or a directory on the way there? */
+static bool leads_to(const char *path, const char *target)
+{
+	size_t len = strlen(path);
+
+	return strncmp(target, path, len) == 0 && (target[len] == '\0' || target[len] == '/');
+}
+
+static bool is_mount_point(const struct object *object, const char *path)
+{
+	const json_t *mounts = member(object->inspect, "Mounts"), *item;
+	size_t i;
+
+	json_array_foreach (mounts, i, item) {
+		if (text(item, "Destination") && leads_to(path, text(item, "Destination")))
+			return true;
+	}
+	json_array_foreach (member(object->observed, "tmpfs"), i, item) {
+		const char *tmpfs = json_string_value(item);
+		CLEANUP(cleanup_free) char *target = xstrndup(tmpfs, strcspn(tmpfs, ":"));
+
+		if (leads_to(path, target))
+			return true;
+	}
+	return leads_to(path, "/sbin/docker-init");
+}
+
+bool container_layer_changed(const struct object *object, const json_t *changes)
+{
+	json_t *change;
+	size_t i;
+
+	json_array_foreach (changes, i, change) {
+		const char *path = text(change, "Path");
+
+		if (path && !is_mount_point(object, path))
+			return true;
+	}
+	return false;
+}
+
 static int changes_read(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
 			struct error *err)
 {
@@ -128,7 +169,7 @@ static int changes_read(struct pass *pass, void *ctx, json_t *reply, const struc
 		*err = *failed;
 		return error_wrap(err, "read what container %s has changed", object->engine_name);
 	}
-	object->layer_changed = json_array_size(reply) > 0;
+	object->layer_changed = container_layer_changed(object, reply);
 	return 0;
 }
 

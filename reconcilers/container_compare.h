@@ -10,6 +10,10 @@ extern const struct reconciler reconciler_container;
 MUST_CHECK int container_inspected(struct pass *pass, struct object *object, const json_t *reply,
 				   struct error *err);
 
+/* Does the answer of GET /containers/{id}/changes hold anything that the container wrote itself?
+ * The engine makes mount points, and the init program, in its layer as well. */
+bool container_layer_changed(const struct object *object, const json_t *changes);
+
 /* Brings an object's observed spec into the terms of resolved specs: partners by name instead of
  * ID, endpoints of networks that are gone left out. */
 void container_refine(const struct pass *pass, struct object *object);

@@ -445,6 +445,21 @@ Test(container_compare, an_adopted_ones_own_changes_take_consent)
 	cr_expect(action->loses_data);
 }
 
+Test(container_compare, mount_points_are_no_changes_of_a_container)
+{
+	struct object *object;
+
+	host(HEAD "mounts, adopt: true }\nspec: { image: rich:1 }\n");
+	object = pass_has_container(recorded("mounts"), NULL);
+	cr_expect(!container_layer_changed(
+		object, pass_json("[{'Path': '/var', 'Kind': 0}, {'Path': '/var/lib', 'Kind': 0},"
+				  "{'Path': '/var/lib/web', 'Kind': 1}, {'Path': '/srv', 'Kind': "
+				  "1}, {'Path': '/sbin/docker-init', 'Kind': 1}]")));
+	cr_expect(container_layer_changed(object, pass_json("[{'Path': '/srv/x', 'Kind': 1}]")));
+	cr_expect(container_layer_changed(object, pass_json("[{'Path': '/va', 'Kind': 1}]")));
+	cr_expect(!container_layer_changed(object, NULL));
+}
+
 /* docker commit copies labels into an image, and what is run from it has them. */
 Test(container_compare, labels_that_the_image_brings_prove_nothing)
 {
