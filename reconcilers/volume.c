@@ -169,22 +169,41 @@ static int volume_listed(struct pass *pass, const json_t *list, struct error *er
 	return 0;
 }
 
-/* A generation does not count while the container that fills it is there: see volume.h. */
+static bool is_verified(const struct pass *pass, const struct object *volume)
+{
+	const char *name = arena_printf(pass->arena, "%s" VOLUME_VERIFIED, volume->engine_name);
+	const struct object *marker = pass_find_engine_name(pass, volume->kind, name);
+
+	return marker && str_eq(text(marker->labels, LABEL_VERIFIED), volume->own.uid);
+}
+
+static bool is_mounted(const struct pass *pass, const struct object *volume)
+{
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+		const json_t *mount;
+		size_t j;
+
+		if (!object->ours || object->kind == volume->kind)
+			continue;
+		json_array_foreach (json_object_get(object->inspect, "Mounts"), j, mount)
+			if (str_eq(text(mount, "Name"), volume->engine_name))
+				return true;
+	}
+	return false;
+}
+
+/* A generation above the first counts only once it is known to be whole: see volume.h. */
 static int volume_observed(struct pass *pass, struct error *err)
 {
-	const struct kind *kind = &reconciler_volume.kind;
-
 	(void)err;
 	for (size_t i = 0; i < pass->observed.count; i++) {
-		const struct object *helper = pass->observed.objects[i];
-		struct object *volume;
+		struct object *volume = pass->observed.objects[i];
 
-		if (helper->kind == kind || !str_eq(helper->own.kind, kind->name) ||
-		    !str_eq(helper->own.project, pass->project) || !helper->own.replaces)
-			continue;
-		volume = pass_find_engine_name(pass, kind, helper->own.replaces);
-		if (volume && volume->ours && str_eq(volume->own.name, helper->own.name))
-			volume->unfinished = true;
+		if (volume->kind == &reconciler_volume.kind && volume->ours &&
+		    volume->own.generation > 1)
+			volume->unfinished =
+				!is_verified(pass, volume) && !is_mounted(pass, volume);
 	}
 	return 0;
 }
@@ -218,13 +237,24 @@ static void refuse_changes(struct action *action, struct arena *arena)
 			    action->changes.list.items[0].path));
 }
 
+static const struct object *unfinished_of(const struct pass *pass, const char *name)
+{
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+
+		if (object->kind == &reconciler_volume.kind && object->unfinished &&
+		    str_eq(object->own.name, name))
+			return object;
+	}
+	return NULL;
+}
+
 static void volume_compare(const struct pass *pass, struct action *action, struct arena *arena)
 {
 	const struct resource *want = action->want;
 	const struct object *have = action->have;
 	json_t *expected;
 
-	(void)pass;
 	action->changes.arena = arena;
 	if (resource_bool(want, "external")) {
 		action->verdict = VERDICT_KEEP;
@@ -236,7 +266,16 @@ static void volume_compare(const struct pass *pass, struct action *action, struc
 		return;
 	}
 	if (!have) {
+		const struct object *doubtful = unfinished_of(pass, want->name);
+
 		action->verdict = VERDICT_CREATE;
+		if (doubtful)
+			refuse(action,
+			       arena_printf(arena,
+					    "volume '%s' is a generation of it, but nothing says "
+					    "that it was restored whole; a new one would be empty: "
+					    "restore anew, or remove that volume",
+					    doubtful->engine_name));
 		return;
 	}
 	if (!have->ours && !resource_adopts(want)) {

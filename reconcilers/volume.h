@@ -6,16 +6,12 @@
  * identity by label with a generation; everything that mounts or compares resolves through
  * volume_engine_name().
  *
- * An engine can't relabel a volume either. So what marks a generation that is still being filled
- * is the helper container that fills it: its labels say drey.kind=Volume, drey.name=NAME and
- * drey.replaces=<engine name of the new generation>.
- *
- * A container that never ran is soon pruned by somebody, so its absence proves nothing: above the
- * first, a generation counts only if no helper fills it and either a marker volume of its name and
- * VOLUME_VERIFIED carries its uid in LABEL_VERIFIED, or a container (that is no helper) mounts it.
- * The marker is made after verification, before the helper goes; `docker volume prune` may take
- * it once the generation is mounted. Markers are no Volume resources: never listed, never left
- * over.
+ * An engine can't relabel a volume either, and whatever stands for "being filled" may be pruned by
+ * somebody while it is. So it is the whole generation that is marked: above the first, one counts
+ * only if a volume of its name and VOLUME_VERIFIED carries its uid in LABEL_VERIFIED, or a
+ * container of ours mounts it. The marker is made after verification; `docker volume prune` may
+ * take it once the generation is mounted. Markers are no Volume resources: never listed, never
+ * left over.
  */
 #pragma once
 

@@ -212,6 +212,7 @@ static json_t *record_of(const struct job *job)
 			not_verified,
 			json_string("what the users held in memory: they were paused, "
 				    "not stopped"));
+	json_object_set_new(record, "time", json_string(store_time(job->arena, job->id)));
 	json_object_set_new(record, "verified", verified);
 	json_object_set_new(record, "not_verified", not_verified);
 	return record;

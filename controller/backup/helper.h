@@ -18,10 +18,10 @@ struct helper;
 enum { HELPER_BODY_TIMEOUT_MS = 120 * 1000 }; /* between two pieces of a stream */
 
 struct helper_options {
-	const char *name;      /* of the container; one that stands there with our label goes */
-	const char *volume;    /* the engine's name */
+	const char *name;   /* of the container; one that stands there with our label goes */
+	const char *volume; /* the engine's name */
 	bool read_only;
-	const json_t *labels;  /* of the container, besides LABEL_HELPER; NULL: none */
+	const json_t *labels;	     /* of the container, besides LABEL_HELPER; NULL: none */
 	const json_t *volume_create; /* body of POST /volumes/create: the volume is made with the
 				      * helper, in one step; NULL: it exists */
 };
@@ -40,6 +40,5 @@ MUST_CHECK int helper_read(struct helper *helper,
 			   void *ctx, struct error *err);
 /* Unpacks a plain tar stream into the volume, numeric owners kept. */
 MUST_CHECK int helper_write(struct helper *helper,
-			    ssize_t (*source)(void *ctx, char *buf, size_t room,
-					      struct error *err),
+			    ssize_t (*source)(void *ctx, char *buf, size_t room, struct error *err),
 			    void *ctx, struct error *err);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Restoring. A volume can't be renamed and must not be written over, so a backup goes into a new
- * generation (NAME.2). While the helper container stands, the generation does not count; and it
- * counts only once a marker volume says that every file was compared. A crash at any point
- * leaves the old generation in use and things that the next restore removes.
+ * generation (NAME.2), which counts only once a marker volume says that every file was compared. A
+ * crash at any point leaves the old generation in use and things that the next restore removes.
  */
 #include "controller/backup/archive.h"
 #include "controller/backup/backup.h"
@@ -111,8 +110,7 @@ static int read_back(struct helper *helper, struct listing *ret_listing, struct 
 
 /* --- generations --- */
 
-/* A helper that still stands is a restore that died: it goes, and the generation it was filling. */
-static int remove_unfinished(struct restore *restore, struct error *err)
+static int remove_helpers(struct restore *restore, struct error *err)
 {
 	json_t *filter = json_pack(
 		"{s:[s, o, o]}", "label", LABEL_HELPER,
@@ -123,34 +121,44 @@ static int remove_unfinished(struct restore *restore, struct error *err)
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/json?all=1&filters=%s", text);
 	json_t *list = NULL, *container;
 	size_t i;
+	int rc = 0;
 
 	json_decref(filter);
 	if (engine_get(restore->pass->engine, path, &list, err) < 0)
 		return -1;
-	int rc = 0;
 	json_array_foreach (list, i, container) {
 		const char *id = json_string_value(json_object_get(container, "Id"));
-		const char *target = json_string_value(
-			json_object_get(json_object_get(container, "Labels"), LABEL_REPLACES));
-		struct error gone = ERROR_INIT;
-
-		if (!id || !target)
-			continue;
 		CLEANUP(cleanup_free)
-		char *container_path = engine_path("/containers/%s?force=1", id);
-		CLEANUP(cleanup_free) char *volume_path = engine_path("/volumes/%s", target);
-		/* The volume first: as long as the helper stands, it does not count. But the engine
-		 * keeps a volume that a container mounts, so the helper has to go, and the marker
-		 * that is missing does the same service. */
-		if (engine_delete(restore->pass->engine, container_path, err) < 0 &&
+		char *one = engine_path("/containers/%s?force=1", id ? id : "");
+
+		if (id && engine_delete(restore->pass->engine, one, err) < 0 &&
 		    err->code != ERROR_NOT_FOUND)
 			rc = -1;
-		else if (engine_delete(restore->pass->engine, volume_path, &gone) < 0 &&
-			 gone.code != ERROR_NOT_FOUND)
-			log_debug(restore->pass->log, "%s", gone.text);
 	}
 	json_decref(list);
 	return rc;
+}
+
+/* What a restore that died has left: its helper, and the generation it was filling. A whole
+ * generation is never touched, and one that is mounted the engine itself keeps. */
+static int remove_unfinished(struct restore *restore, struct error *err)
+{
+	const struct observed *observed = &restore->pass->observed;
+
+	if (remove_helpers(restore, err) < 0)
+		return -1;
+	for (size_t i = 0; i < observed->count; i++) {
+		const struct object *object = observed->objects[i];
+		struct error kept = ERROR_INIT;
+
+		if (object->kind != restore->volume->kind || !object->ours || !object->unfinished ||
+		    !str_eq(object->own.name, restore->volume->name))
+			continue;
+		CLEANUP(cleanup_free) char *path = engine_path("/volumes/%s", object->engine_name);
+		if (engine_delete(restore->pass->engine, path, &kept) < 0)
+			log_debug(restore->pass->log, "%s", kept.text);
+	}
+	return 0;
 }
 
 static bool name_is_taken(struct restore *restore, const char *name, struct error *err)

@@ -32,6 +32,13 @@ const char *store_new_id(struct arena *arena)
 	return arena_printf(arena, "%s-%08x", stamp, random);
 }
 
+const char *store_time(struct arena *arena, const char *id)
+{
+	/* The ID is the basic form of ISO 8601. */
+	return arena_printf(arena, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s.000Z", id, id + 4, id + 6, id + 9,
+			    id + 11, id + 13);
+}
+
 static const char *directory(struct arena *arena, const struct store_place *place)
 {
 	return arena_printf(arena, "%s/%s/%s/%s", place->dir, place->project, place->host,

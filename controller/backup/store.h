@@ -18,6 +18,8 @@ struct store_place {
 
 /* "20260131T235959Z-1a2b3c4d": sorts by time, unique. In the arena. */
 const char *store_new_id(struct arena *arena);
+/* When that was, as RFC 3339 in UTC. In the arena. */
+const char *store_time(struct arena *arena, const char *id);
 /* DIR/PROJECT/HOST/VOLUME/ID + suffix (".tar.zst", ".files.jsonl", ".json"), in the arena. */
 const char *store_path(struct arena *arena, const struct store_place *place, const char *id,
 		       const char *suffix);

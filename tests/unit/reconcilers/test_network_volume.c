@@ -174,30 +174,67 @@ Test(network_volume, a_foreign_volume_is_refused_and_an_external_one_is_not)
 	expect(volume_action(VOLUME "  external: true\n", NULL), VERDICT_KEEP, "");
 }
 
-Test(network_volume, the_latest_generation_is_the_volume)
+static const char *uid_of(const struct object *volume)
 {
-	struct pass *pass = pass_manifests(VOLUME);
-
-	pass_has_volume(volume("data.3", 3), "data");
-	pass_has_volume(volume("data", 1), "data");
-	pass_has_volume(volume("data.2", 2), "data");
-	cr_expect_str_eq(volume_engine_name(pass, "data"), "data.3");
-	cr_expect_str_eq(pass_compare("Volume", "data")->have->engine_name, "data.3");
+	return json_string_value(json_object_get(volume->labels, "drey.uid"));
 }
 
-/* Its helper stands until the last byte is verified. */
-Test(network_volume, a_generation_that_is_being_filled_does_not_count)
+/* The marker that a restore makes once every file has been compared. */
+static void has_marker(struct pass *pass, const char *name, const char *uid)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "{'drey.project': 'p', 'drey.verified': '%s'}", uid);
+	pass_add_object(pass, &reconciler_volume.kind, name, name, pass_json(text));
+}
+
+Test(network_volume, the_latest_whole_generation_is_the_volume)
 {
 	struct pass *pass = pass_manifests(VOLUME);
-	json_t *labels =
-		pass_json("{'drey.project': 'p', 'drey.kind': 'Volume', 'drey.name': 'data',"
-			  "'drey.uid': 'u9', 'drey.format': '1', 'drey.replaces': 'data.2'}");
+
+	has_marker(pass, "data.3.drey-verified",
+		   uid_of(pass_has_volume(volume("data.3", 3), "data")));
+	pass_has_volume(volume("data", 1), "data");
+	pass_has_volume(volume("data.2", 2), "data");
+	cr_expect_str_eq(pass_compare("Volume", "data")->have->engine_name, "data.3");
+	cr_expect_str_eq(volume_engine_name(pass, "data"), "data.3");
+}
+
+Test(network_volume, a_generation_that_nothing_says_is_whole_does_not_count)
+{
+	struct pass *pass = pass_manifests(VOLUME);
 
 	pass_has_volume(volume("data", 1), "data");
 	pass_has_volume(volume("data.2", 2), "data");
-	pass_add_object(pass, &reconciler_container.kind, "c1", "drey-helper", labels);
+	has_marker(pass, "data.2.drey-verified", "another");
 	cr_expect_str_eq(pass_compare("Volume", "data")->have->engine_name, "data");
 	cr_expect_str_eq(volume_engine_name(pass, "data"), "data");
+}
+
+/* Made anew it would be empty, and what may be the data would stand beside it. */
+Test(network_volume, no_volume_is_made_beside_a_doubtful_generation)
+{
+	pass_manifests(VOLUME);
+	pass_has_volume(volume("data.2", 2), "data");
+
+	const struct action *action = pass_compare("Volume", "data");
+	cr_expect_eq(action->verdict, VERDICT_REFUSE);
+	cr_expect(strstr(action->reason, "data.2"));
+}
+
+/* docker volume prune takes markers, but nothing that is mounted. */
+Test(network_volume, a_generation_that_a_container_mounts_is_whole)
+{
+	struct pass *pass = pass_manifests(VOLUME);
+	struct object *user = pass_add_object(
+		pass, &reconciler_container.kind, "c1", "web",
+		pass_json("{'drey.project': 'p', 'drey.kind': 'Container', 'drey.name': 'web',"
+			  "'drey.uid': 'u9', 'drey.format': '1'}"));
+
+	user->inspect = pass_json("{'Mounts': [{'Type': 'volume', 'Name': 'data.2'}]}");
+	pass_has_volume(volume("data", 1), "data");
+	pass_has_volume(volume("data.2", 2), "data");
+	cr_expect_str_eq(pass_compare("Volume", "data")->have->engine_name, "data.2");
 }
 
 Test(network_volume, generations_have_names_and_labels)
