@@ -11,7 +11,7 @@ struct host_address {
 	enum host_scheme scheme;
 	const char *user; /* ssh; NULL: the user who runs drey */
 	const char *host; /* ssh; IPv6 without its brackets */
-	int port;         /* ssh; 22 when not written */
+	int port;	  /* ssh; 22 when not written */
 	const char *path; /* unix */
 };
 

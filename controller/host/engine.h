@@ -28,12 +28,12 @@ struct engine;
 struct tunnel_host;
 
 struct engine_options {
-	const char *name;        /* the Host's name, for messages */
-	const char *socket_path; /* unix:///path's path or tunnel_host_socket() */
+	const char *name;	    /* the Host's name, for messages */
+	const char *socket_path;    /* unix:///path's path or tunnel_host_socket() */
 	struct tunnel_host *tunnel; /* NULL for a local engine; asked why a connection failed */
 	int connect_timeout_ms;
-	int request_timeout_ms;  /* for one answer; streams have their own idle limit */
-	int max_in_flight;       /* simultaneous requests of engine_perform_all(); 0: 8 */
+	int request_timeout_ms; /* for one answer; streams have their own idle limit */
+	int max_in_flight;	/* simultaneous requests of engine_perform_all(); 0: 8 */
 	const struct logger *log;
 };
 
@@ -53,15 +53,15 @@ const char *engine_name(const struct engine *engine);
 const json_t *engine_version(struct engine *engine);
 
 struct engine_request {
-	const char *method;  /* "GET", "POST", "DELETE", "PUT" */
-	const char *path;    /* with query; every variable part escaped by engine_path() */
-	const json_t *body;  /* NULL: none; borrowed */
+	const char *method;	   /* "GET", "POST", "DELETE", "PUT" */
+	const char *path;	   /* with query; every variable part escaped by engine_path() */
+	const json_t *body;	   /* NULL: none; borrowed */
 	const char *registry_auth; /* value of X-Registry-Auth, or NULL */
-	int timeout_ms;      /* 0: the engine's */
+	int timeout_ms;		   /* 0: the engine's */
 	/* filled in: */
-	int status;          /* HTTP status, 0 when none came */
-	json_t *reply;       /* owned by the caller: json_decref; NULL for an empty body */
-	struct error err;    /* code ERROR_NONE when it went well */
+	int status;	  /* HTTP status, 0 when none came */
+	json_t *reply;	  /* owned by the caller: json_decref; NULL for an empty body */
+	struct error err; /* code ERROR_NONE when it went well */
 };
 
 /* printf for paths in which %s arguments are percent-escaped (RFC 3986): only %s and %d are

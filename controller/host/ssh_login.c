@@ -159,59 +159,59 @@ static void set_tcp_options(int fd)
 				 sizeof(options[i].value));
 }
 
-/* One address. The descriptor, or -1 with login->err set. */
-static int connect_to(struct ssh_login *login, const struct addrinfo *address, int64_t until_ms)
+/* The errno that connecting ended with; -1 with login->err set. */
+static int await_connection(struct ssh_login *login, int fd, int64_t until_ms)
 {
-	CLEANUP(cleanup_close)
-	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int errnum = 0;
 	socklen_t size = sizeof(errnum);
+	int rc = wait_for(login, fd, POLLOUT, until_ms);
 
-	if (fd < 0)
-		return error_errno(&login->err, errno, "cannot make a socket");
-	set_tcp_options(fd);
-	if (connect(fd, address->ai_addr, address->ai_addrlen) && errno != EINPROGRESS) {
-		errnum = errno;
-	} else {
-		int rc = wait_for(login, fd, POLLOUT, until_ms);
-
-		if (rc < 0)
-			return -1;
-		if (rc == 0)
-			return timed_out(login, "connecting");
-		getsockopt(fd, SOL_SOCKET, SO_ERROR, &errnum, &size);
-	}
-	if (errnum) {
-		error_errno(&login->err, errnum, "cannot connect to %s:%d", login->options.host,
-			    login->options.port);
-		if (login->err.code != ERROR_TIMEOUT)
-			login->err.code = ERROR_UNREACHABLE;
-		if (errnum == ECONNREFUSED)
-			error_hint(&login->err, "is sshd running there, and is the port right?");
+	if (rc < 0)
 		return -1;
-	}
-	int connected = fd;
-	fd = -1;
-	return connected;
+	if (rc == 0)
+		return timed_out(login, "connecting");
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &errnum, &size);
+	return errnum;
 }
 
+static int connect_to(struct ssh_login *login, int fd, const struct addrinfo *address,
+		      int64_t until_ms)
+{
+	int errnum = 0;
+
+	set_tcp_options(fd);
+	if (connect(fd, address->ai_addr, address->ai_addrlen))
+		errnum = errno == EINPROGRESS ? await_connection(login, fd, until_ms) : errno;
+	if (errnum <= 0)
+		return errnum;
+	error_errno(&login->err, errnum, "cannot connect to %s:%d", login->options.host,
+		    login->options.port);
+	if (login->err.code != ERROR_TIMEOUT)
+		login->err.code = ERROR_UNREACHABLE;
+	if (errnum == ECONNREFUSED)
+		error_hint(&login->err, "is sshd running there, and is the port right?");
+	return -1;
+}
+
+/* The connected descriptor, or -1 with login->err set. */
 static int connect_any(struct ssh_login *login, const struct addrinfo *list)
 {
-	int left = 0;
+	for (const struct addrinfo *a = list; a; a = a->ai_next) {
+		int64_t until_ms = login->deadline_ms;
+		int64_t try_until_ms = io_now_ms() + ADDRESS_TRY_MS;
+		int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	for (const struct addrinfo *a = list; a; a = a->ai_next)
-		left++;
-	for (const struct addrinfo *a = list; a; a = a->ai_next, left--) {
-		int64_t now_ms = io_now_ms();
-		int64_t share_ms = (login->deadline_ms - now_ms) / left;
-
-		if (left > 1 && share_ms > ADDRESS_TRY_MS)
-			share_ms = ADDRESS_TRY_MS;
-		int fd = connect_to(login, a, now_ms + share_ms);
-		if (fd >= 0)
+		if (fd < 0) {
+			error_errno(&login->err, errno, "cannot make a socket");
+			continue;
+		}
+		if (a->ai_next && try_until_ms < until_ms)
+			until_ms = try_until_ms;
+		if (connect_to(login, fd, a, until_ms) == 0)
 			return fd;
+		close(fd);
 		if (login->err.code == ERROR_CANCELLED)
-			return -1;
+			break;
 	}
 	return -1;
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -170,8 +169,8 @@ static void take_request(struct tunnel *tunnel, struct tunnel_request *request)
 static void take_queue(struct tunnel *tunnel)
 {
 	struct tunnel_queue *queue = tunnel->queue;
-	STAILQ_HEAD(, tunnel_request) requests = STAILQ_HEAD_INITIALIZER(requests);
-	STAILQ_HEAD(, tunnel_attempt) finished = STAILQ_HEAD_INITIALIZER(finished);
+	struct tunnel_requests requests = STAILQ_HEAD_INITIALIZER(requests);
+	struct tunnel_attempts finished = STAILQ_HEAD_INITIALIZER(finished);
 	uint64_t count;
 
 	pthread_mutex_lock(&queue->lock);
@@ -282,8 +281,7 @@ static void check_times(struct tunnel *tunnel, int64_t now_ms)
 	if (now_ms < tunnel->next_check_ms)
 		return;
 	tunnel->next_check_ms = INT64_MAX;
-	LIST_FOREACH(host, &tunnel->hosts, link)
-	{
+	for (host = LIST_FIRST(&tunnel->hosts); host; host = LIST_NEXT(host, link)) {
 		tunnel_watch_set(tunnel, &host->listen, EPOLLIN);
 		tunnel_host_check(host, now_ms);
 	}
@@ -476,16 +474,16 @@ void tunnel_free(struct tunnel *tunnel)
 static int listen_at(const char *path, struct error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	CLEANUP(cleanup_close)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    listen(fd, SOMAXCONN))
-		return error_errno(err, errno, "cannot listen at %s", path);
-	int listening = fd;
-	fd = -1;
-	return listening;
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+	    listen(fd, SOMAXCONN) == 0)
+		return fd;
+	error_errno(err, errno, "cannot listen at %s", path);
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 static char *name_target(const struct tunnel_options *options)

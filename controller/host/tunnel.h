@@ -27,16 +27,16 @@ struct tunnel;
 struct tunnel_host;
 
 struct tunnel_options {
-	const char *name;          /* the Host's name, for messages */
-	const char *user;          /* NULL: the user who runs drey */
-	const char *host;          /* name or address */
+	const char *name; /* the Host's name, for messages */
+	const char *user; /* NULL: the user who runs drey */
+	const char *host; /* name or address */
 	int port;
 	const char *identity_file; /* private key; NULL: none */
-	bool agent;                /* ask the agent of $SSH_AUTH_SOCK */
-	const char *password;      /* NULL: none; copied, wiped when the host goes */
+	bool agent;		   /* ask the agent of $SSH_AUTH_SOCK */
+	const char *password;	   /* NULL: none; copied, wiped when the host goes */
 	const char *known_hosts;   /* file; strictly checked. NULL: ~/.ssh/known_hosts */
 	const char *docker_socket; /* on the host */
-	int connect_timeout_ms;    /* for TCP, key exchange and login together */
+	int connect_timeout_ms;	   /* for TCP, key exchange and login together */
 };
 
 /* Starts the thread and makes the private directory ($XDG_RUNTIME_DIR or $TMPDIR or /tmp). */
@@ -81,6 +81,6 @@ char *tunnel_quote(const char *text);
 struct tunnel_host_info {
 	const char *fingerprint;      /* "SHA256:…" of the key the server showed */
 	const char *known_hosts_line; /* the line that would make it known */
-	const char *banner;           /* "SSH-2.0-OpenSSH_9.2p1" */
+	const char *banner;	      /* "SSH-2.0-OpenSSH_9.2p1" */
 };
 void tunnel_host_info(struct tunnel_host *host, struct tunnel_host_info *ret_info);

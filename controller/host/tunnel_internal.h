@@ -53,6 +53,9 @@ struct tunnel_request {
 	STAILQ_ENTRY(tunnel_request) link;
 };
 
+STAILQ_HEAD(tunnel_requests, tunnel_request);
+STAILQ_HEAD(tunnel_attempts, tunnel_attempt);
+
 /* Outlives the tunnel while a login sits in name resolution. */
 struct tunnel_queue {
 	pthread_mutex_t lock;
@@ -61,8 +64,8 @@ struct tunnel_queue {
 	bool closed;   /* the tunnel is going: logins free themselves */
 	int stoppable; /* logins that tunnel_free() waits for */
 	pthread_cond_t stoppable_cond;
-	STAILQ_HEAD(, tunnel_request) requests;
-	STAILQ_HEAD(, tunnel_attempt) finished;
+	struct tunnel_requests requests;
+	struct tunnel_attempts finished;
 };
 
 /* A login on its way. */
@@ -170,11 +173,11 @@ struct tunnel {
 
 	int epoll_fd;
 	struct tunnel_watch wake;
-	LIST_HEAD(, tunnel_host) hosts;
-	LIST_HEAD(, tunnel_attempt) active;
+	LIST_HEAD(tunnel_host_list, tunnel_host) hosts;
+	LIST_HEAD(tunnel_active, tunnel_attempt) active;
 	TAILQ_HEAD(tunnel_hosts, tunnel_host) touched, queued;
 	struct tunnel_channels graveyard;
-	LIST_HEAD(, tunnel_host) removed;
+	struct tunnel_host_list removed;
 	int64_t next_check_ms;
 	char scratch[TUNNEL_SCRATCH];
 };

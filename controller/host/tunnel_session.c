@@ -26,7 +26,7 @@ enum {
 	LOGIN_THREADS = 256,
 	LOGIN_STACK = 512 * 1024,
 	/* Past its own deadline a login sits in name resolution: nobody waits for it longer. */
-	LOGIN_GRACE_MS = 200,
+	LOGIN_GRACE_MS = 1000,
 	/* Each takes 4 KiB at most off the connection; then other hosts get their turn. */
 	POLLS_PER_TURN = 64,
 	ROUNDS_PER_TURN = 16,
@@ -198,8 +198,7 @@ static bool has_slot(struct tunnel_host *host, int64_t now_ms)
 	int all = 0, fresh = 0, same = 0;
 	int64_t fresh_until_ms = INT64_MAX;
 
-	LIST_FOREACH(attempt, &tunnel->active, active)
-	{
+	for (attempt = LIST_FIRST(&tunnel->active); attempt; attempt = LIST_NEXT(attempt, active)) {
 		const struct tunnel_options *o = &attempt->login.options;
 
 		all++;
@@ -345,9 +344,10 @@ void tunnel_host_fail(struct tunnel_host *host, const struct error *err)
 	tunnel_host_set_error(host, err);
 	if (was_up) {
 		/* libssh's channels go first: nothing below may touch one. */
-		TAILQ_FOREACH(channel, &host->channels, link)
-		if (channel->ssh)
-			ssh_remove_channel_callbacks(channel->ssh, &channel->callbacks);
+		for (channel = TAILQ_FIRST(&host->channels); channel;
+		     channel = TAILQ_NEXT(channel, link))
+			if (channel->ssh)
+				ssh_remove_channel_callbacks(channel->ssh, &channel->callbacks);
 		close_connection(host);
 		host->state = HOST_DOWN;
 	}
