@@ -398,6 +398,7 @@ static int plan(struct loop_host *host)
 	struct visit_options options = {
 		.revision = look->revision,
 		.log = loop->log,
+		.state_dir = loop->options.state_dir,
 		.hooks = {
 			.ctx = host,
 			.journal = on_journal,
@@ -458,8 +459,8 @@ static void fail(struct loop_host *host)
 	look->report->err = look->visit.err;
 	if (is_host_trouble(look->visit.err.code))
 		report_add_unknown(look->report, set_desired(look->set, host->name));
-	/* The next look begins from the connection on. */
-	if (host->connected)
+	/* The next look begins from the connection on, unless the trouble is at home. */
+	if (host->connected && look->visit.err.code != ERROR_CONFLICT)
 		drop_engine(host);
 }
 

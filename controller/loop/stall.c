@@ -18,7 +18,8 @@ struct entry {
 	char *resource, *digest, *reason, *message;
 	struct difference differences[DIFFERENCES_MAX];
 	size_t count, current; /* current: asked for last */
-	bool stalled, restored;
+	bool stalled;
+	bool adopt; /* whatever is seen next is what it is stalled at: the last try's doing */
 	bool asked; /* since the last sweep */
 	struct backoff backoff;
 	int64_t next_ms;
@@ -117,8 +118,8 @@ enum stall_answer stall_ask(struct stall *stall, const char *resource, const cha
 	struct entry *entry = find(stall, resource);
 
 	*ret_wait_ms = 0;
-	if (entry && entry->restored && str_eq(entry->digest, digest)) {
-		entry->restored = false;
+	if (entry && entry->adopt && str_eq(entry->digest, digest)) {
+		entry->adopt = false;
 		pick(entry, difference);
 	}
 	/* Another manifest, or somebody has changed what is there. */
@@ -160,6 +161,7 @@ bool stall_tell(struct stall *stall, const char *resource, enum stall_outcome ou
 	entry->stalled =
 		outcome == STALL_FINAL || (outcome == STALL_FAILED &&
 					   entry->differences[entry->current].tries >= STALL_TRIES);
+	entry->adopt = entry->stalled;
 	return entry->stalled;
 }
 
@@ -168,7 +170,7 @@ void stall_sweep(struct stall *stall)
 	for (size_t i = stall->entries.count; i-- > 0;) {
 		struct entry *entry = stall->entries.items[i];
 
-		if (!entry->asked && !entry->restored) {
+		if (!entry->asked && !entry->adopt) {
 			entry_free(entry);
 			stall->entries.items[i] = stall->entries.items[--stall->entries.count];
 			continue;
@@ -184,7 +186,7 @@ void stall_restore(struct stall *stall, const char *resource, const char *digest
 
 	stall_clear(stall, resource);
 	entry = make(stall, resource, digest);
-	entry->restored = entry->stalled = true;
+	entry->adopt = entry->stalled = true;
 	entry->reason = xstrdup(reason);
 	entry->message = xstrdup(message);
 }
