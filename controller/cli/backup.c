@@ -5,12 +5,16 @@
 #include "controller/cli/load.h"
 #include "controller/cli/option_rows.h"
 #include "controller/cli/output.h"
+#include "controller/cli/record.h"
 #include "controller/cli/session.h"
+#include "controller/state/lock.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { HOLD_WAIT_MS = 60 * 1000 };
 
 /* What an argument names: a Backup with all its volumes, or one Volume. */
 struct selection {
@@ -77,11 +81,19 @@ static int report(const struct context *context, json_t *rows, const char *membe
 static int run_on_host(struct session *session, struct visit *visit,
 		       const struct selection *selection, json_t *records)
 {
+	CLEANUP(cleanup_close) int hold = -1;
+	struct error held = ERROR_INIT;
+	int code = EXIT_IN_STEP;
+
+	/* The controller would start again what is stopped for the backup. */
+	if (lock_take_host(session->state_dir, visit->host->name, true, HOLD_WAIT_MS, &hold,
+			   &held) < 0) {
+		fprintf(stderr, "drey: %s: %s\n", visit->host->name, held.text);
+		return EXIT_PARTIAL;
+	}
 	json_t *volumes = volumes_of(selection);
 	const json_t *name;
 	size_t i;
-	int code = EXIT_IN_STEP;
-
 	json_array_foreach (volumes, i, name) {
 		const char *volume = json_string_value(name);
 		struct error err = ERROR_INIT;
@@ -130,7 +142,7 @@ static int run_run(struct context *context)
 		error_set(&err, ERROR_INVALID, "no host that was asked has such a volume");
 		code = command_fail(context, EXIT_USAGE, &err);
 	}
-	session_record_backups(&session, records);
+	record_backups(&session, records);
 	session_done(&session);
 	return report(context, records, "backups", code);
 }

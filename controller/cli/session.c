@@ -3,11 +3,14 @@
 
 #include "controller/cli/load.h"
 #include "controller/cli/output.h"
+#include "controller/cli/record.h"
 #include "controller/plan/render.h"
+#include "controller/state/lock.h"
 #include "controller/state/state.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char local_note[] = "The manifests name no host: this is the engine of this machine, "
 				 "unix:///var/run/docker.sock.";
@@ -57,21 +60,28 @@ int session_start(struct session *session, struct context *context,
 	struct error err = ERROR_INIT;
 	const struct resource **hosts;
 
-	*session = (struct session){ .context = context };
+	*session = (struct session){
+		.context = context,
+		.state_dir = state_default_dir(context->options.state),
+		.lock = -1,
+	};
 	int code = load_manifests(context, &session->set);
-	if (code != EXIT_IN_STEP)
-		return code;
-	code = check_local(session);
 	if (code == EXIT_IN_STEP &&
 	    load_hosts(context, session->set, &hosts, &options.host_count, &err) < 0)
 		code = command_fail(context, EXIT_USAGE, &err);
+	if (code == EXIT_IN_STEP)
+		code = check_local(session);
+	if (code == EXIT_IN_STEP && preset->write &&
+	    lock_take(session->state_dir, &session->lock, &err) < 0)
+		code = command_fail(context, EXIT_REFUSED, &err);
 	if (code == EXIT_IN_STEP) {
-		/* A diff that only people read does without it: libgit2 takes longer to wake up than
-		 * the manifests take to load. */
+		/* A diff that only people read does without it: libgit2 takes longer to wake up
+		 * than the manifests take to load. */
 		if (preset->write || context->options.output == OUTPUT_JSON)
 			revision_read(load_dir(context), set_digest(session->set),
 				      &session->revision);
 		session->progress = progress_new(context);
+		options.state_dir = preset->write ? session->state_dir : NULL;
 		options.hosts = hosts;
 		options.log = &context->log;
 		options.parallel = context->options.parallel;
@@ -91,6 +101,9 @@ void session_done(struct session *session)
 	fleet_free(session->fleet);
 	set_unref(session->set);
 	revision_done(&session->revision);
+	if (session->state_dir && session->lock >= 0)
+		close(session->lock);
+	free(session->state_dir);
 	*session = (struct session){ 0 };
 }
 
@@ -244,6 +257,7 @@ int session_execute(struct session *session)
 
 	fleet_execute(session->fleet, &callbacks);
 	progress_clear(session->progress);
+	record_results(session);
 	int code = session_exit(session);
 	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
 		const struct results *results = &fleet_visit(session->fleet, i)->results;
@@ -284,29 +298,4 @@ int session_apply_users(struct session *session, const char *volume)
 		}
 	}
 	return session_execute(session);
-}
-
-void session_record_backups(struct session *session, const json_t *records)
-{
-	CLEANUP(cleanup_free) char *dir = state_default_dir(session->context->options.state);
-	struct error err = ERROR_INIT;
-	struct state *state;
-	const json_t *record;
-	size_t i;
-
-	if (json_array_size(records) == 0)
-		return;
-	/* What counts lies beside the archives: a state that can't be written is no failure. */
-	if (state_open(dir, false, &state, &err) < 0) {
-		output_warning(session->context, "the backups are not in drey's state: %s",
-			       err.text);
-		return;
-	}
-	json_array_foreach (records, i, record)
-		if (state_put_backup(state, record, &err) < 0) {
-			output_warning(session->context, "the backups are not in drey's state: %s",
-				       err.text);
-			break;
-		}
-	state_close(state);
 }

@@ -13,6 +13,8 @@ struct session {
 	struct fleet *fleet;
 	struct revision revision;
 	struct progress_view *progress;
+	char *state_dir;
+	int lock; /* -1, or the state directory's: one drey at a time changes hosts */
 	struct plan_summary summary; /* after session_plan() */
 	size_t failed;		     /* hosts that could not be planned */
 };
@@ -32,8 +34,6 @@ void session_print_failures(const struct session *session);
 int session_execute(struct session *session);
 /* Plans and executes what must be done to the containers that mount a Volume. */
 int session_apply_users(struct session *session, const char *volume);
-/* Records of backups that were made go to drey's state; failing to is a warning. */
-void session_record_backups(struct session *session, const json_t *records);
 /* Prints what the plans say, and on stderr why hosts could not be planned. */
 void session_print_plans(const struct session *session);
 /* The same as the members "project", "revision", "hosts" and "summary" of a JSON document. */

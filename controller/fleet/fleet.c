@@ -263,6 +263,7 @@ static void plan_member(struct member *member)
 		.log = fleet->options.log,
 		.plan = fleet->options.plan,
 		.write = fleet->options.write,
+		.state_dir = fleet->options.state_dir,
 		.hooks = {
 			.ctx = member,
 			.progress = on_progress,

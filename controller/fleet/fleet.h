@@ -20,6 +20,7 @@ struct fleet_options {
 	const struct resource *const *hosts; /* which to visit; borrowed from the set */
 	size_t host_count;
 	bool write;
+	const char *state_dir; /* see struct visit_options */
 	/* Backs up before changes that could cost data; see struct pass_hooks. Runs on the host's
 	 * thread. */
 	int (*backup)(void *ctx, struct pass *pass, const struct resource *resource,

@@ -4,8 +4,10 @@
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
 #include "controller/host/address.h"
+#include "controller/state/lock.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { MONITOR_DEFAULT_MS = 5000, NS_PER_MS = 1000000 };
 
@@ -119,6 +121,9 @@ static int plan(struct visit *visit, const struct visit_options *options)
 {
 	struct error *err = &visit->err;
 
+	if (options->state_dir && lock_take_host(options->state_dir, visit->host->name, false, 0,
+						 &visit->host_lock, err) < 0)
+		return -1;
 	if (connection_open(visit->connection, visit->host, options->log, err) < 0)
 		return -1;
 	visit->pass.engine = visit->connection->engine;
@@ -140,6 +145,7 @@ int visit_plan(struct visit *visit, struct connection *connection, struct manife
 		.connection = connection,
 		.set = set_ref(set),
 		.arena = arena_new(),
+		.host_lock = -1,
 	};
 	visit->pass = (struct pass){
 		.arena = visit->arena,
@@ -163,6 +169,8 @@ void visit_execute(struct visit *visit, void (*done)(void *ctx, const struct res
 void visit_done(struct visit *visit)
 {
 	/* The pass's JSON goes with its arena, which may point into the set. */
+	if (visit->arena && visit->host_lock >= 0)
+		close(visit->host_lock);
 	arena_free(visit->arena);
 	set_unref(visit->set);
 	*visit = (struct visit){ 0 };

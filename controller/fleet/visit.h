@@ -15,7 +15,7 @@
 struct connection {
 	char *name;
 	struct tunnel_host *tunnel_host; /* NULL for unix:// */
-	struct engine *engine;           /* NULL until opened */
+	struct engine *engine;		 /* NULL until opened */
 };
 
 /* Reads the Host resource's spec, adds it to the tunnel; contacts nobody. */
@@ -40,8 +40,9 @@ struct visit {
 	struct pass pass;
 	struct plan plan;
 	struct results results;
+	int host_lock; /* -1, or a shared hold on the host: nobody backs it up meanwhile */
 	bool planned, recovered; /* recovered: an earlier run's leavings were put right */
-	struct error err;        /* why the host could not be planned */
+	struct error err;	 /* why the host could not be planned */
 };
 
 struct visit_options {
@@ -49,6 +50,8 @@ struct visit_options {
 	const struct logger *log;
 	struct pass_hooks hooks;
 	struct plan_options plan;
+	/* Where the host is locked while it may be changed; NULL: it is only looked at. */
+	const char *state_dir;
 	bool write; /* recovery of interrupted replacements is allowed */
 };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -43,6 +44,36 @@ int lock_take(const char *dir, int *ret_fd, struct error *err)
 	int len = snprintf(owner, sizeof(owner), "%ld\n", (long)getpid());
 	if (ftruncate(fd, 0) == 0)
 		(void)!pwrite(fd, owner, (size_t)len, 0);
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+int lock_take_host(const char *dir, const char *host, bool exclusive, int wait_ms, int *ret_fd,
+		   struct error *err)
+{
+	enum { AGAIN_MS = 50 };
+	CLEANUP(cleanup_free) char *path = xasprintf("%s/host-%s.lock", dir, host);
+	CLEANUP(cleanup_close) int fd = -1;
+	int64_t until_ms = io_now_ms() + wait_ms;
+
+	if (io_make_dirs(dir, 0700, err) < 0)
+		return -1;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return error_errno(err, errno, "open %s", path);
+	while (flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return error_errno(err, errno, "lock %s", path);
+		if (io_now_ms() >= until_ms)
+			return error_set(err, ERROR_CONFLICT,
+					 exclusive
+						 ? "drey is changing containers on this host just "
+						   "now; try again when it has ended"
+						 : "a backup holds containers of this host still; "
+						   "nothing is changed until it has ended");
+		poll(NULL, 0, AGAIN_MS);
+	}
 	*ret_fd = fd;
 	fd = -1;
 	return 0;
