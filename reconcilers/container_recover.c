@@ -139,9 +139,12 @@ static int judge(struct recovery *recovery, struct error *err)
 		/* Nobody wants either: the newer one is the one that was wanted last. */
 		return replacement_finish(&replacement, err);
 	}
-	if (strcmp(container_wanted_state(action.want), "stopped") == 0)
+	const char *wanted = container_wanted_state(action.want);
+	bool fresh = strcmp(state, "created") == 0;
+	if (strcmp(wanted, "stopped") == 0 || strcmp(wanted, "absent") == 0 ||
+	    (strcmp(wanted, "completed") == 0 && !fresh))
 		return replacement_finish(&replacement, err);
-	if (strcmp(state, "created") == 0)
+	if (fresh)
 		rc = replacement_switch(&replacement, &failed);
 	else if (strcmp(state, "paused") == 0)
 		rc = 0;

@@ -61,7 +61,8 @@ static void find_sharers(struct replacement *r, const struct object *provider)
 {
 	const struct observed *observed = &r->pass->observed;
 
-	r->sharers = arena_alloc(r->pass->arena, (observed->count + 1) * sizeof(*r->sharers));
+	r->sharers =
+		arena_alloc(r->pass->arena, (observed->count + 1) * sizeof(const struct object *));
 	for (size_t i = 0; i < observed->count; i++) {
 		const struct object *object = observed->objects[i];
 
@@ -131,6 +132,10 @@ static int start_new(const struct replacement *r, struct error *err)
 	step(r, "start");
 	if (container_start(r->pass, r->new_id, err) < 0)
 		return -1;
+	/* A job is not undone: there is no service to bring back, and how it ended is its result.
+	 */
+	if (strcmp(wanted, "completed") == 0)
+		return 0;
 	step(r, "wait until it has proved itself");
 	if (container_gate(r->pass, r->action->want, r->new_id, err) < 0)
 		return -1;
@@ -265,10 +270,10 @@ static int fail(struct replacement *r, struct error *err)
 {
 	struct error undo = ERROR_INIT;
 
-	if (err->code == ERROR_UNREACHABLE)
-		return error_hint(err, "the next run finishes or undoes the replacement");
 	if (replacement_undo(r, &undo) == 0)
 		return error_hint(err, "the old container is back in place");
+	if (call_is_lost(&undo) || undo.code == ERROR_CANCELLED)
+		return error_hint(err, "the next run finishes or undoes the replacement");
 	return error_hint(err, "undoing it failed as well (%s); the next run takes it up",
 			  undo.text);
 }
@@ -333,5 +338,10 @@ int container_replace(struct pass *pass, const struct action *action, struct err
 	if (call_check_cancelled(pass, err) < 0 || stop_old(&r, err) < 0 ||
 	    replacement_switch(&r, err) < 0)
 		return fail(&r, err);
-	return replacement_finish(&r, err);
+	if (replacement_finish(&r, err) < 0)
+		return -1;
+	if (strcmp(container_wanted_state(action->want), "completed") != 0)
+		return 0;
+	step(&r, "wait until it has completed");
+	return container_wait_completed(pass, action->want, r.new_id, err);
 }

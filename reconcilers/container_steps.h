@@ -16,8 +16,8 @@ void container_step(struct pass *pass, const struct action *action, const char *
 /*
  * The gate a started container must pass. With a health check: healthy within start_period +
  * retries x (interval + timeout). Without: up through `monitor` with RestartCount and StartedAt
- * unchanged, since a crash loop reads "running" most of the time. One that shall complete passes
- * with exit status 0 as well. The error has its last log lines.
+ * unchanged, since a crash loop reads "running" most of the time. The error has its last log
+ * lines.
  */
 MUST_CHECK int container_gate(struct pass *pass, const struct resource *want, const char *id,
 			      struct error *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Waiting for a container: by asking again until a deadline, for a health check's verdict takes
  * seconds and an event stream would have to be read beside every other request. */
+#include <stdio.h>
 #include <string.h>
 
 #include "controller/base/io.h"
@@ -119,14 +120,6 @@ struct gate {
 	char started_at[64];
 };
 
-static enum sight look_ended(const struct gate *gate, const json_t *inspect, struct error *err)
-{
-	if (gate->completes && inspect_is(inspect, "exited") && exit_code_of(inspect) == 0)
-		return SIGHT_PASSED;
-	fail_stopped(inspect, err);
-	return SIGHT_FAILED;
-}
-
 static enum sight look_health(const struct gate *gate, const json_t *inspect, struct error *err)
 {
 	const char *health = health_of(inspect);
@@ -163,9 +156,11 @@ static enum sight look_monitor(const struct gate *gate, const json_t *inspect, s
 
 static enum sight look(const struct gate *gate, const json_t *inspect, struct error *err)
 {
-	if (!inspect_is_live(inspect))
-		return look_ended(gate, inspect, err);
-	if (gate->budget_ms > 0 && !gate->completes)
+	if (!inspect_is_live(inspect)) {
+		fail_stopped(inspect, err);
+		return SIGHT_FAILED;
+	}
+	if (gate->budget_ms > 0)
 		return look_health(gate, inspect, err);
 	return look_monitor(gate, inspect, err);
 }
@@ -174,13 +169,12 @@ static void gate_init(struct gate *gate, const struct pass *pass, const struct r
 		      const json_t *inspect)
 {
 	*gate = (struct gate){
-		.completes = strcmp(container_wanted_state(want), "completed") == 0,
 		.budget_ms = health_budget_ms(inspect),
 		.monitor_ms = monitor_ms(pass, want),
 		.begin_ms = io_now_ms(),
 		.restarts = restarts_of(inspect),
 	};
-	strncat(gate->started_at, started_at(inspect), sizeof(gate->started_at) - 1);
+	snprintf(gate->started_at, sizeof(gate->started_at), "%s", started_at(inspect));
 }
 
 static int64_t poll_ms(int round)
