@@ -212,6 +212,8 @@ static const char *host_reason(const struct error *err)
 		return "AccessDenied";
 	case ERROR_REFUSED:
 		return "Refused";
+	case ERROR_CONFLICT:
+		return "Held";
 	default:
 		return "NotPlanned";
 	}

@@ -457,10 +457,16 @@ static void fail(struct loop_host *host)
 	struct look *look = &host->look;
 
 	look->report->err = look->visit.err;
+	/* A backup holds containers still: that is no trouble, and over soon. */
+	if (look->visit.err.code == ERROR_CONFLICT) {
+		look->success = true;
+		report_retry(look->report, LOOP_HELD_MS);
+		return;
+	}
 	if (is_host_trouble(look->visit.err.code))
 		report_add_unknown(look->report, set_desired(look->set, host->name));
-	/* The next look begins from the connection on, unless the trouble is at home. */
-	if (host->connected && look->visit.err.code != ERROR_CONFLICT)
+	/* The next look begins from the connection on. */
+	if (host->connected)
 		drop_engine(host);
 }
 

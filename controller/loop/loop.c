@@ -56,7 +56,9 @@ static void log_host(struct loop *loop, struct loop_host *host, const struct rep
 	if (str_eq(trouble, host->said))
 		return;
 	if (trouble)
-		log_error(loop->log, "%s host=%s", trouble, host->name);
+		log_write(loop->log,
+			  report->err.code == ERROR_CONFLICT ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+			  "%s host=%s", trouble, host->name);
 	else
 		log_info(loop->log, "host is back host=%s", host->name);
 	free(host->said);
