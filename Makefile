@@ -103,6 +103,9 @@ $(BUILD)/include/commands.inc: FORCE
 .PHONY: FORCE
 FORCE:
 
+# Objects of tests, fuzzers and benchmarks stay for the next time.
+.SECONDARY:
+
 -include $(OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(BUILD)/obj/controller/main.d \
 	$(wildcard $(BUILD)/obj/tests/*/*.d)
 
