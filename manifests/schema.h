@@ -209,9 +209,12 @@ const json_t *schema_get(const struct schema *schema, const json_t *spec, const 
 /* The same, or else the row's fallback; new reference, NULL when there is neither. */
 json_t *schema_get_default(const struct schema *schema, const json_t *spec, const char *key);
 
-/* The create body: every written row with an `api` pointer is encoded into it. Rows newer than
- * engine_api (minor number of 1.x; members of objects too) are ERROR_UNSUPPORTED that names field
- * and versions. */
+/* ERROR_UNSUPPORTED that names field and versions when a row that is written (members of objects
+ * too) is newer than engine_api, the minor number of 1.x. */
+MUST_CHECK int schema_check_engine(const struct schema *schema, const json_t *spec, int engine_api,
+				   struct error *err);
+/* The create body: every written row with an `api` pointer is encoded into it. What
+ * schema_check_engine() refuses is refused. */
 MUST_CHECK int schema_encode(const struct schema *schema, const json_t *spec, int engine_api,
 			     json_t *body, struct error *err);
 

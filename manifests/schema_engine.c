@@ -139,10 +139,16 @@ static void encode_object(const struct schema *schema, const json_t *object, jso
 	}
 }
 
+int schema_check_engine(const struct schema *schema, const json_t *spec, int engine_api,
+			struct error *err)
+{
+	return check_object(schema, spec, engine_api, "spec", err);
+}
+
 int schema_encode(const struct schema *schema, const json_t *spec, int engine_api, json_t *body,
 		  struct error *err)
 {
-	if (check_object(schema, spec, engine_api, "spec", err) < 0)
+	if (schema_check_engine(schema, spec, engine_api, err) < 0)
 		return -1;
 	encode_object(schema, spec, body);
 	return 0;

@@ -136,7 +136,8 @@ int pass_observe(struct pass *pass, struct error *err)
 	size_t count;
 	const struct reconciler *const *all = reconcilers_all(&count);
 
-	pass->observed = (struct observed){ .images = json_object() };
+	pass->observed = (struct observed){ .images = json_object(),
+					    .engine_api = engine_api(pass->engine) };
 	arena_defer(pass->arena, release, pass->observed.images);
 	pass->queue = NULL;
 	/* Images first: what is known by then need not be asked for again when the list of

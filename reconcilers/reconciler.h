@@ -35,6 +35,7 @@ struct object {
 /* What a host really has. Filled once per pass, then read only. */
 struct observed {
 	const json_t *info; /* GET /info */
+	int engine_api;	    /* minor number of the API that was agreed on; 0: not known */
 	struct object **objects;
 	size_t count, room;
 	json_t *images; /* reference or ID -> answer of image inspect; null: not there */

@@ -15,20 +15,6 @@
 
 enum { RECORD_FORMAT = 1, PROGRESS_EVERY = 1024 * 1024 };
 
-const struct resource *backup_of_volume(const struct manifest_set *set, const char *volume)
-{
-	for (size_t i = 0; i < set_count(set, "Backup"); i++) {
-		const struct resource *backup = set_at(set, "Backup", i);
-		const json_t *name;
-		size_t j;
-
-		json_array_foreach (resource_get(backup, "volumes"), j, name)
-			if (str_eq(json_string_value(name), volume))
-				return backup;
-	}
-	return NULL;
-}
-
 static struct store_place place_of(const struct manifest_set *set, const struct resource *backup,
 				   const char *host, const char *volume)
 {
@@ -263,34 +249,15 @@ int backup_volume(struct pass *pass, const struct resource *backup, const char *
 
 static int back_up_one(void *ctx, struct pass *pass, const char *volume, struct error *err)
 {
-	const struct resource *backup = backup_of_volume(pass->set, volume);
 	const struct backup_sink *sink = ctx;
 	json_t *record;
 
-	if (!backup)
-		return error_set(err, ERROR_REFUSED,
-				 "backup_first is set, but no Backup document lists Volume/%s; add "
-				 "one that names a directory",
-				 volume);
-	if (backup_volume(pass, backup, volume, &record, err) < 0)
+	if (backup_volume(pass, backup_of_volume(pass->set, volume), volume, &record, err) < 0)
 		return -1;
 	if (sink && sink->recorded)
 		sink->recorded(sink->ctx, record);
 	json_decref(record);
 	return 0;
-}
-
-/* The Volume document behind an engine's volume on this host, or NULL. */
-static const char *volume_name_of(const struct pass *pass, const char *engine_volume)
-{
-	for (size_t i = 0; i < pass->desired->count; i++) {
-		const struct resource *resource = pass->desired->resources[i];
-
-		if (strcmp(resource->kind->name, "Volume") == 0 &&
-		    strcmp(volume_engine_name(pass, resource->name), engine_volume) == 0)
-			return resource->name;
-	}
-	return NULL;
 }
 
 int backup_before_change(void *ctx, struct pass *pass, const struct resource *resource,
@@ -299,22 +266,16 @@ int backup_before_change(void *ctx, struct pass *pass, const struct resource *re
 	const json_t *mount;
 	size_t i;
 
+	if (backup_require(pass, resource, object, err) < 0)
+		return -1;
 	if (strcmp(resource->kind->name, "Volume") == 0)
 		return back_up_one(ctx, pass, resource->name, err);
 	json_array_foreach (json_object_get(object->inspect, "Mounts"), i, mount) {
 		const char *engine_volume = json_string_value(json_object_get(mount, "Name"));
 
-		if (!engine_volume ||
-		    !str_eq(json_string_value(json_object_get(mount, "Type")), "volume"))
-			continue;
-		const char *volume = volume_name_of(pass, engine_volume);
-		if (!volume)
-			return error_set(
-				err, ERROR_REFUSED,
-				"backup_first is set, but volume %s has no Volume document "
-				"and so no Backup; declare it, and a Backup that lists it",
-				engine_volume);
-		if (back_up_one(ctx, pass, volume, err) < 0)
+		if (engine_volume &&
+		    str_eq(json_string_value(json_object_get(mount, "Type")), "volume") &&
+		    back_up_one(ctx, pass, backup_volume_name(pass, engine_volume), err) < 0)
 			return -1;
 	}
 	return 0;

@@ -2,10 +2,7 @@
 /* Backing up a volume to the machine that runs drey, and restoring it into a new generation. */
 #pragma once
 
-#include "reconcilers/reconciler.h"
-
-/* The Backup document that lists a Volume; NULL: none does. */
-const struct resource *backup_of_volume(const struct manifest_set *set, const char *volume);
+#include "reconcilers/backup.h"
 
 /*
  * Backs one Volume of the pass's host up as its Backup says: users held still, files streamed,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "controller/plan/plan_internal.h"
+#include "reconcilers/backup.h"
 #include "reconcilers/volume.h"
 
 bool plan_is_transient(const struct object *object)
@@ -61,6 +62,18 @@ static void refuse(struct action *action, const char *reason)
 {
 	action->verdict = VERDICT_REFUSE;
 	action->reason = reason;
+	action->disruptive = false;
+}
+
+/* Told by the plan already, not once the service has been stopped for it. */
+static void check_backup(struct draft *draft, struct action *action)
+{
+	struct error err = ERROR_INIT;
+
+	if (!action->backup_first ||
+	    backup_require(draft->pass, action->want, action->have, &err) == 0)
+		return;
+	refuse(action, arena_strdup(draft->arena, err.text));
 }
 
 /* `state: absent` in a manifest: removed whatever prune says. */
@@ -92,6 +105,7 @@ static void compare_absent(struct draft *draft, struct action *action)
 	action->verdict = VERDICT_REMOVE;
 	action->reason = "its manifest says 'state: absent'";
 	action->disruptive = plan_is_running(have);
+	check_backup(draft, action);
 }
 
 /* Ours under another name, and somebody else's object sits on the right one. */
@@ -111,6 +125,27 @@ static void check_name_taken(struct draft *draft, struct action *action)
 			    "it is there as '%s', and the name '%s' is taken by a container that "
 			    "was not made by drey; rename or remove one of them",
 			    action->have->engine_name, name));
+}
+
+/* What the engine can't do is told before anything is touched, and not left out. */
+static void check_engine(struct draft *draft, struct action *action)
+{
+	int engine_api = draft->pass->observed.engine_api;
+	struct error err = ERROR_INIT;
+
+	if (engine_api == 0 ||
+	    (action->verdict != VERDICT_CREATE && action->verdict != VERDICT_UPDATE &&
+	     action->verdict != VERDICT_REPLACE) ||
+	    schema_check_engine(action->kind->spec, action->want->spec, engine_api, &err) == 0)
+		return;
+	refuse(action, arena_strdup(draft->arena, err.text));
+}
+
+static void note_replacement(struct draft *draft, struct action *action)
+{
+	action->backup_first |= row_true(action->want, "backup_first");
+	action->disruptive |= plan_is_running(action->have);
+	check_backup(draft, action);
 }
 
 /* A volume's current generation carries its name on a label only; all else is ours by label, or
@@ -138,10 +173,9 @@ void draft_compare(struct draft *draft, struct candidate *candidate)
 	}
 	reconciler_find(action->kind->name)->compare(pass, action, draft->arena);
 	check_name_taken(draft, action);
-	if (action->verdict == VERDICT_REPLACE) {
-		action->backup_first |= row_true(action->want, "backup_first");
-		action->disruptive |= plan_is_running(action->have);
-	}
+	check_engine(draft, action);
+	if (action->verdict == VERDICT_REPLACE)
+		note_replacement(draft, action);
 }
 
 /* How a provider's fate meets those that name it in a row: what a difference in that row takes
@@ -174,10 +208,8 @@ static bool follow(struct draft *draft, struct candidate *user, const struct nee
 	action->verdict = verdict;
 	action->reason = arena_printf(draft->arena, "%s/%s, which its %s names, is %s",
 				      provider->kind->name, provider->name, need->field->key, what);
-	if (verdict == VERDICT_REPLACE) {
-		action->backup_first |= row_true(action->want, "backup_first");
-		action->disruptive |= plan_is_running(action->have);
-	}
+	if (verdict == VERDICT_REPLACE)
+		note_replacement(draft, action);
 	return true;
 }
 

@@ -400,13 +400,11 @@ Test(plan, an_absent_volume_goes_only_with_consent)
 	add_volume("kept");
 	add_volume("dropped");
 	want("Volume", "kept", "{'state': 'absent'}");
-	want("Volume", "dropped",
-	     "{'state': 'absent', 'on_remove': 'delete', 'backup_first': true}");
+	want("Volume", "dropped", "{'state': 'absent', 'on_remove': 'delete'}");
 	build();
 	expect_verdict("Volume", "kept", VERDICT_REFUSE);
 	expect_verdict("Volume", "dropped", VERDICT_REMOVE);
 	cr_expect(find("Volume", "dropped")->loses_data);
-	cr_expect(find("Volume", "dropped")->backup_first);
 }
 
 Test(plan, an_absent_container_that_is_foreign_goes_only_if_adopted)
@@ -532,4 +530,39 @@ Test(plan, backups_come_first_where_asked)
 	build();
 	expect_verdict("Container", "db", VERDICT_REPLACE);
 	cr_expect(find("Container", "db")->backup_first);
+}
+
+Test(plan, what_no_backup_covers_is_refused_before_it_is_touched)
+{
+	struct object *db =
+		run(want("Container", "db",
+			 "{'image': 'busy:1', 'backup_first': true,"
+			 " 'volumes': [{'type': 'volume', 'source': 'data', 'target': '/d'}]}"));
+
+	want("Volume", "data", "{}");
+	add_volume("data");
+	add_volume("dropped");
+	want("Volume", "dropped",
+	     "{'state': 'absent', 'on_remove': 'delete', 'backup_first': true}");
+	db->inspect = keep(fixture_json("{'Mounts': [{'Type': 'volume', 'Name': 'data'}]}"));
+	set_observed(db, "hostname", "by-hand");
+	build();
+	expect_verdict("Container", "db", VERDICT_REFUSE);
+	cr_expect(strstr(find("Container", "db")->reason, "Volume/data"));
+	cr_expect_not(find("Container", "db")->disruptive);
+	expect_verdict("Volume", "dropped", VERDICT_REFUSE);
+	cr_expect(strstr(find("Volume", "dropped")->reason, "Volume/dropped"));
+}
+
+Test(plan, a_field_that_the_engine_is_too_old_for_is_refused)
+{
+	f.pass.observed.engine_api = 41;
+	want("Container", "new",
+	     "{'image': 'busy:1', 'healthcheck': {'test': ['CMD', 'true'],"
+	     " 'start_interval': 1000000000}}");
+	want("Container", "plain", "{'image': 'busy:1'}");
+	build();
+	expect_verdict("Container", "new", VERDICT_REFUSE);
+	cr_expect(strstr(find("Container", "new")->reason, "spec.healthcheck.start_interval"));
+	expect_verdict("Container", "plain", VERDICT_CREATE);
 }
