@@ -206,9 +206,11 @@ static bool apply_option(json_t *mount, const char *option)
 	else if (is_one_of(propagations, option) && bind)
 		set_option(mount, "bind", "propagation", json_string(option));
 	else
-		/* Docker Desktop's, of no meaning to an engine on Linux. */
-		return strcmp(option, "rw") == 0 || strcmp(option, "cached") == 0 ||
-		       strcmp(option, "delegated") == 0 || strcmp(option, "consistent") == 0;
+		/* A volume is labelled so anyhow; the rest is Docker Desktop's, of no meaning to an
+		 * engine on Linux. */
+		return strcmp(option, "rw") == 0 || (strcmp(option, "z") == 0 && !bind) ||
+		       strcmp(option, "cached") == 0 || strcmp(option, "delegated") == 0 ||
+		       strcmp(option, "consistent") == 0;
 	return true;
 }
 

@@ -321,7 +321,7 @@ static void network_compare(const struct pass *pass, struct action *action, stru
 				    have->engine_name));
 		return;
 	}
-	expected = schema_expect(&network_schema, want->spec, json_object());
+	expected = schema_expect(&network_schema, want->spec, NULL);
 	json_object_set_new(expected, "name", json_string(name));
 	observed = without_given_pools(have->observed, expected);
 	arena_defer(arena, release, expected);

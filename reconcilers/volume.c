@@ -287,7 +287,7 @@ static void volume_compare(const struct pass *pass, struct action *action, struc
 				    have->engine_name));
 		return;
 	}
-	expected = schema_expect(&volume_schema, want->spec, json_object());
+	expected = schema_expect(&volume_schema, want->spec, NULL);
 	arena_defer(arena, release, expected);
 	schema_diff(&volume_schema, have->observed, expected, resource_ignore(want),
 		    &action->changes);
