@@ -194,33 +194,34 @@ static bool takes_value(const struct option_row *row)
 	return row->type != OPTION_FLAG && row->type != OPTION_COUNT;
 }
 
-/* text: NULL for flags. */
+static void set_flag(struct parser *p, const struct option_row *row, const char *as)
+{
+	vec_push(&p->given, ((struct given){ row, as }));
+	if (row->type == OPTION_COUNT)
+		++*(int *)slot(p, row);
+	else
+		*(bool *)slot(p, row) = true;
+}
+
 static int set_value(struct parser *p, const struct option_row *row, const char *as,
 		     const char *text)
 {
 	vec_push(&p->given, ((struct given){ row, as }));
-	if (text && !*text)
+	if (!*text)
 		return error_set(p->err, ERROR_INVALID, "%s: needs %s, not nothing", as,
 				 row->value);
 	switch (row->type) {
-	case OPTION_FLAG:
-		*(bool *)slot(p, row) = true;
-		return 0;
-	case OPTION_COUNT:
-		++*(int *)slot(p, row);
-		return 0;
-	case OPTION_STRING:
-		*(const char **)slot(p, row) = text;
-		return 0;
 	case OPTION_INT:
 		return set_int(p, row, as, text);
+	case OPTION_CHOICE:
+		return set_choice(p, row, as, text);
 	case OPTION_LIST:
 		add_to_list(p, row, text);
 		return 0;
-	case OPTION_CHOICE:
-		return set_choice(p, row, as, text);
+	default:
+		*(const char **)slot(p, row) = text;
+		return 0;
 	}
-	return 0;
 }
 
 static int next_value(struct parser *p, const struct option_row *row, const char *as,
@@ -238,19 +239,21 @@ static int parse_long(struct parser *p, const char *word)
 	size_t len = equals ? (size_t)(equals - word) : strlen(word);
 	const char *as = arena_strndup(p->context->arena, word, len);
 	const struct option_row *row = find_row(p, match_name, as + 2, len - 2);
-	const char *text = NULL;
+	const char *text;
 
 	if (!row)
 		return unknown_option(p, as);
-	if (!takes_value(row)) {
+	if (takes_value(row)) {
 		if (equals)
-			return error_set(p->err, ERROR_INVALID, "%s: takes no value", as);
-	} else if (equals) {
-		text = equals + 1;
-	} else if (next_value(p, row, as, &text) < 0) {
-		return -1;
+			text = equals + 1;
+		else if (next_value(p, row, as, &text) < 0)
+			return -1;
+		return set_value(p, row, as, text);
 	}
-	return set_value(p, row, as, text);
+	if (equals)
+		return error_set(p->err, ERROR_INVALID, "%s: takes no value", as);
+	set_flag(p, row, as);
+	return 0;
 }
 
 static int parse_letters(struct parser *p, const char *word)
@@ -258,13 +261,12 @@ static int parse_letters(struct parser *p, const char *word)
 	for (const char *letter = word + 1; *letter; letter++) {
 		const char *as = arena_printf(p->context->arena, "-%c", *letter);
 		const struct option_row *row = find_row(p, match_letter, letter, 1);
-		const char *text = NULL;
+		const char *text;
 
 		if (!row)
 			return unknown_option(p, as);
 		if (!takes_value(row)) {
-			if (set_value(p, row, as, NULL) < 0)
-				return -1;
+			set_flag(p, row, as);
 			continue;
 		}
 		if (letter[1])
