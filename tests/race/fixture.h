@@ -226,7 +226,7 @@ struct fixture {
 	char *key, *known_hosts;
 };
 
-static inline int run(char *const argv[])
+static inline int run(const char *const argv[])
 {
 	int status;
 	pid_t pid = fork();
@@ -237,7 +237,7 @@ static inline int run(char *const argv[])
 
 		dup2(null, 0);
 		dup2(null, 1);
-		execvp(argv[0], argv);
+		execvp(argv[0], (char *const *)argv);
 		_exit(127);
 	}
 	CHECK(waitpid(pid, &status, 0) == pid, "%m");
@@ -246,7 +246,7 @@ static inline int run(char *const argv[])
 
 static inline void make_key(const char *path)
 {
-	char *argv[] = { "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", (char *)path, NULL };
+	const char *argv[] = { "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path, NULL };
 
 	CHECK(run(argv) == 0, "ssh-keygen");
 }
@@ -364,7 +364,7 @@ static inline void fixture_start(struct fixture *f)
 
 static inline void fixture_stop(struct fixture *f)
 {
-	char *argv[] = { "rm", "-rf", f->dir, NULL };
+	const char *argv[] = { "rm", "-rf", f->dir, NULL };
 
 	served_stop(&f->served);
 	CHECK(run(argv) == 0, "rm");
