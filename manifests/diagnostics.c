@@ -210,7 +210,8 @@ void diagnostics_print(const struct diagnostics *diagnostics, struct str *out)
 	}
 	if (found > diagnostics->list.count)
 		str_printf(out, "... and %zu more\n", found - diagnostics->list.count);
-	if (found)
+	/* Warnings alone stand above what the command says anyway. */
+	if (diagnostics->errors)
 		str_printf(out, "%zu error%s, %zu warning%s\n", diagnostics->errors,
 			   diagnostics->errors == 1 ? "" : "s", diagnostics->warnings,
 			   diagnostics->warnings == 1 ? "" : "s");

@@ -54,7 +54,7 @@ void diagnose_file(struct diagnostics *diagnostics, enum severity severity, cons
 /* Forgets what was recorded. */
 void diagnostics_clear(struct diagnostics *diagnostics);
 
-/* Sorted by file, line, column; one per line as above, with a closing count. */
+/* Sorted by file, line, column; one per line as above; a closing count where there are errors. */
 void diagnostics_print(const struct diagnostics *diagnostics, struct str *out);
 /* [{"severity","file","line","column","message","via":{…}}] */
 json_t *diagnostics_json(const struct diagnostics *diagnostics);

@@ -52,27 +52,30 @@ static void note(struct exam *exam, const char *name, enum finding finding, cons
 	exam->failed = exam->failed || finding == FINDING_FAILED;
 }
 
-static void note_host_key(struct exam *exam, bool known)
+/* refused: why the key was, NULL when it is known. */
+static void note_host_key(struct exam *exam, const char *refused)
 {
+	const char *file = resource_string(exam->host, "known_hosts");
+	const char *detail, *remedy = refused;
 	struct tunnel_host_info info;
 
 	tunnel_host_info(exam->connection.tunnel_host, &info);
 	if (!info.fingerprint)
 		return;
-	const char *detail = arena_printf(exam->arena, "%s (%s)", info.fingerprint,
-					  info.banner ? info.banner : "no banner");
-	const char *remedy = NULL;
-	if (!known && info.known_hosts_line)
+	if (!file)
+		file = "~/.ssh/known_hosts";
+	detail = arena_printf(exam->arena, "%s (%s)", info.fingerprint,
+			      info.banner ? info.banner : "no banner");
+	if (refused && info.known_hosts_line) {
+		detail = arena_printf(exam->arena, "%s is not in %s", detail, file);
 		remedy =
 			arena_printf(exam->arena,
 				     "compare the fingerprint with the host's own (ssh-keygen -lf "
 				     "/etc/ssh/ssh_host_ed25519_key.pub there), then add this line "
 				     "to %s: %s",
-				     resource_string(exam->host, "known_hosts")
-					     ? resource_string(exam->host, "known_hosts")
-					     : "~/.ssh/known_hosts",
-				     info.known_hosts_line);
-	note(exam, "host key", known ? FINDING_OK : FINDING_FAILED, detail, remedy);
+				     file, info.known_hosts_line);
+	}
+	note(exam, "host key", refused ? FINDING_FAILED : FINDING_OK, detail, remedy);
 }
 
 /* Connection, host key and login; false when there is no point in going on. */
@@ -83,7 +86,7 @@ static bool check_ssh(struct exam *exam)
 	int status;
 
 	if (tunnel_host_exec(exam->connection.tunnel_host, "true", &output, &status, &err) == 0) {
-		note_host_key(exam, true);
+		note_host_key(exam, NULL);
 		note(exam, "login", FINDING_OK, "accepted", NULL);
 		return true;
 	}
@@ -96,12 +99,12 @@ static bool check_ssh(struct exam *exam)
 		return false;
 	}
 	if (!strstr(err.text, info.fingerprint)) {
-		note_host_key(exam, true);
+		note_host_key(exam, NULL);
 		note(exam, "login", FINDING_FAILED, err.text,
 		     "check spec.identity_file, spec.agent and the user in spec.address, and that "
 		     "the public key is in ~/.ssh/authorized_keys there");
 	} else {
-		note_host_key(exam, false);
+		note_host_key(exam, err.text);
 	}
 	return false;
 }

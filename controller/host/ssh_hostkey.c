@@ -88,13 +88,21 @@ static bool is_revoked(const char *file, const char *line)
 	return false;
 }
 
+/* A key that contradicts the file is not made known by one more line. */
+static int offer_nothing(struct ssh_login *login)
+{
+	free(login->known_hosts_line);
+	login->known_hosts_line = NULL;
+	return -1;
+}
+
 static int refuse_changed(struct ssh_login *login, const char *file, const char *type, bool other)
 {
 	const struct tunnel_options *o = &login->options;
 	char name[300];
 
 	snprintf(name, sizeof(name), o->port == 22 ? "%s" : "[%s]:%d", o->host, o->port);
-	return error_set(
+	error_set(
 		&login->err, ERROR_DENIED,
 		"the host key of %s:%d %s: it shows %s %s, which %s does not have for it. Somebody "
 		"may be in between (an attack). Only if you know why it is another key, remove the "
@@ -102,6 +110,7 @@ static int refuse_changed(struct ssh_login *login, const char *file, const char 
 		o->host, o->port, other ? "is of another type than the known one" : "HAS CHANGED",
 		type, login->fingerprint, file, file, name,
 		login->known_hosts_line ? login->known_hosts_line : "the new line");
+	return offer_nothing(login);
 }
 
 int ssh_hostkey_check(struct ssh_login *login)
@@ -115,11 +124,12 @@ int ssh_hostkey_check(struct ssh_login *login)
 		return -1;
 	switch (ssh_session_is_known_server(login->session)) {
 	case SSH_KNOWN_HOSTS_OK:
-		if (is_revoked(file, login->known_hosts_line))
-			return error_set(&login->err, ERROR_DENIED,
-					 "the host key of %s:%d (%s) is marked @revoked in %s",
-					 o->host, o->port, login->fingerprint, file);
-		return 0;
+		if (!is_revoked(file, login->known_hosts_line))
+			return 0;
+		error_set(&login->err, ERROR_DENIED,
+			  "the host key of %s:%d (%s) is marked @revoked in %s", o->host, o->port,
+			  login->fingerprint, file);
+		return offer_nothing(login);
 	case SSH_KNOWN_HOSTS_CHANGED:
 		return refuse_changed(login, file, type, false);
 	case SSH_KNOWN_HOSTS_OTHER:

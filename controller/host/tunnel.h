@@ -79,8 +79,9 @@ char *tunnel_quote(const char *text);
 /* What `drey doctor` shows of the server: filled after a key exchange, even a refused one.
  * Strings live as long as the host; NULL when unknown. */
 struct tunnel_host_info {
-	const char *fingerprint;      /* "SHA256:…" of the key the server showed */
-	const char *known_hosts_line; /* the line that would make it known */
-	const char *banner;	      /* "SSH-2.0-OpenSSH_9.2p1" */
+	const char *fingerprint; /* "SHA256:…" of the key the server showed */
+	/* The line that would make it known; NULL where the file says otherwise of this host. */
+	const char *known_hosts_line;
+	const char *banner; /* "SSH-2.0-OpenSSH_9.2p1" */
 };
 void tunnel_host_info(struct tunnel_host *host, struct tunnel_host_info *ret_info);

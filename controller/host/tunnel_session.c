@@ -262,7 +262,12 @@ static void publish_info(struct tunnel_host *host, const struct ssh_login *login
 
 	pthread_mutex_lock(&host->tunnel->queue->lock);
 	info->fingerprint = keep(host, info->fingerprint, login->fingerprint);
-	info->known_hosts_line = keep(host, info->known_hosts_line, login->known_hosts_line);
+	/* A server that has shown a key and is offered no line for it must not keep an older one.
+	 */
+	info->known_hosts_line =
+		login->fingerprint && !login->known_hosts_line
+			? NULL
+			: keep(host, info->known_hosts_line, login->known_hosts_line);
 	info->banner = keep(host, info->banner, login->banner);
 	pthread_mutex_unlock(&host->tunnel->queue->lock);
 }

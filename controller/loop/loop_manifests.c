@@ -181,9 +181,12 @@ static struct manifest_set *load(struct loop *loop)
 		if (diagnostics.warnings &&
 		    (!loop->set || !str_eq(set_digest(set), set_digest(loop->set))))
 			log_faults(loop, &diagnostics);
-		if (loop->faults)
+		if (loop->faults) {
 			log_info(loop->log, "the manifests are fine again dir=%s",
 				 loop->options.dir);
+			/* Recorded last is "invalid". */
+			free(TAKE(loop->status));
+		}
 		free(loop->faults);
 		loop->faults = NULL;
 	}
@@ -286,8 +289,8 @@ static void take_quietly(struct loop *loop, struct manifest_set *set)
 	if (!str_eq(revision, loop->revision)) {
 		log_info(loop->log, "revision changes no manifest revision=%s", loop->revision);
 		free(TAKE(loop->status));
-		manifests_judge(loop);
 	}
+	manifests_judge(loop);
 	set_unref(before);
 }
 
