@@ -69,7 +69,9 @@ struct engine_request {
 char *engine_path(const char *fmt, ...);
 
 /* One request; `request->reply` holds the parsed answer. On error *err is set (also copied to
- * request->err) and request->status tells the HTTP status. */
+ * request->err) and request->status tells the HTTP status. Where a kept connection breaks before
+ * the answer begins, GET and HEAD are repeated on a new one; anything else may or may not have
+ * been carried out, which ERROR_UNREACHABLE then says. */
 MUST_CHECK int engine_perform(struct engine *engine, struct engine_request *request,
 			      struct error *err);
 
@@ -91,7 +93,8 @@ MUST_CHECK int engine_perform_feed(struct engine *engine, const struct engine_fe
 				   struct error *err);
 
 /* Several at once, max_in_flight at a time, each with its own err. -1 with *err only when all
- * must be given up (connection gone, interrupted). */
+ * must be given up (connection gone, interrupted): those that had no answer yet get *err as well,
+ * the others keep their reply. */
 MUST_CHECK int engine_perform_all(struct engine *engine, struct engine_request *requests,
 				  size_t count, struct error *err);
 
