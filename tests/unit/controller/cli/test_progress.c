@@ -174,7 +174,7 @@ Test(progress, a_burst_is_not_drawn_each_time)
 static void draw_many(struct progress_view *view)
 {
 	for (int i = 0; i < 100; i++) {
-		char host[8];
+		char host[16];
 		snprintf(host, sizeof(host), "h%d", i);
 		step(view, host, "create");
 	}
