@@ -334,8 +334,13 @@ static void parse_reply(struct transfer *t)
 	char shown[80];
 	json_error_t fault;
 
-	if (t->reply.len == 0)
+	if (t->reply.len == 0) {
+		/* Also what curl makes of a connection that broke within the headers. */
+		if (str_eq(request->method, "GET"))
+			error_set(&request->err, ERROR_UNREACHABLE,
+				  "the engine answered GET %s with an empty reply", request->path);
 		return;
+	}
 	request->reply = json_loadb(t->reply.data, t->reply.len, JSON_DECODE_ANY, &fault);
 	if (request->reply)
 		return;
