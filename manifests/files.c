@@ -111,9 +111,12 @@ static void walk_directory(struct walk *walk, const char *path, unsigned depth)
 							   : "directories nested too deeply");
 		return;
 	}
-	for (const struct dirent *entry; (entry = readdir(dir));)
-		if (entry->d_name[0] != '.')
+	for (const struct dirent *entry; (entry = readdir(dir));) {
+		/* Most of what a checkout holds is no manifest, and need not be looked at. */
+		bool other = entry->d_type == DT_REG && !is_manifest(entry->d_name);
+		if (entry->d_name[0] != '.' && !other)
 			vec_push(&names, arena_strdup(walk->arena, entry->d_name));
+	}
 	closedir(dir);
 	if (names.count)
 		qsort(names.items, names.count, sizeof(*names.items), by_name);
@@ -246,21 +249,26 @@ void files_done(struct manifest_files *files)
 	vec_done(&files->paths);
 }
 
-/* The path without symlinks; of a file that is not there yet, its directory's and its name. */
+/* The path without symlinks. What is not there yet is taken as it is written, below what is. */
 static char *resolve(const char *path)
 {
-	char *real = realpath(path, NULL);
+	CLEANUP(cleanup_free) char *head = xstrdup(path);
+	char *real;
 
-	if (real || errno != ENOENT)
-		return real;
-	const char *slash = strrchr(path, '/');
-	if (!slash || strcmp(slash, "/..") == 0 || strcmp(slash, "/.") == 0 || !slash[1])
-		return NULL;
-	CLEANUP(cleanup_free) char *parent = xstrndup(path, (size_t)(slash - path) + 1);
-	CLEANUP(cleanup_free) char *real_parent = realpath(parent, NULL);
-	if (!real_parent)
-		return NULL;
-	return xasprintf("%s/%s", strcmp(real_parent, "/") == 0 ? "" : real_parent, slash + 1);
+	while (!(real = realpath(head, NULL))) {
+		char *slash = strrchr(head, '/');
+		int saved = errno;
+		struct stat st;
+		/* A dot-dot of nothing or a dangling symlink could lead anywhere later. */
+		bool treacherous = slash && (strcmp(slash, "/..") == 0 || lstat(head, &st) == 0);
+		errno = saved;
+		if (errno != ENOENT || !slash || slash == head || treacherous)
+			return NULL;
+		*slash = '\0';
+	}
+	char *whole = xasprintf("%s%s", strcmp(real, "/") == 0 ? "" : real, path + strlen(head));
+	free(real);
+	return whole;
 }
 
 int files_resolve(const char *dir, const char *from, const char *path, bool must_be_inside,

@@ -32,7 +32,7 @@ void files_done(struct manifest_files *files);
  * relative path is relative to the file of the manifest (`from`) and must stay inside of DIR,
  * whatever symlinks lie on it. An absolute one may be anywhere, or with `inside` must lie in
  * DIR too. dir NULL: there is no directory, all relative paths are refused. The file need not
- * exist unless `inside` or the path is relative: then its directory must. */
+ * exist. */
 MUST_CHECK int files_resolve(const char *dir, const char *from, const char *path, bool inside,
 			     const char *home, struct arena *arena, const char **ret_path,
 			     struct error *err);

@@ -56,7 +56,6 @@ static void follow(struct load *load, const struct body *body, const struct refe
 			undeclared(load, body, reference);
 		return;
 	}
-	target->used = true;
 	if (target->kind->scope != SCOPE_HOST || target->on[host])
 		return;
 	if (target->follows) {

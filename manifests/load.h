@@ -52,7 +52,6 @@ struct document {
 	size_t order;			 /* in which it was found */
 	size_t index;			 /* among the sorted documents */
 	bool follows;			 /* exists where its users are */
-	bool used;			 /* by anything, anywhere */
 	bool *on;			 /* is it on the host of that index? */
 	struct body *shared;		 /* the same on all hosts; NULL: not decoded, or not so */
 	const struct resource *resource; /* SCOPE_PROJECT */

@@ -18,7 +18,7 @@ struct loaded {
 static inline const char *loaded_environment(void *ctx, const char *name)
 {
 	(void)ctx;
-	if (strcmp(name, "TAG") == 0)
+	if (strcmp(name, "TAG") == 0 || strcmp(name, "RELEASE_TAG") == 0)
 		return "1.2";
 	if (strcmp(name, "PORT") == 0)
 		return "8081";

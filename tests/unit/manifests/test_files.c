@@ -211,6 +211,12 @@ Test(files, paths_in_manifests)
 	cr_expect_eq(resolve("m.yaml", "", false, &path), -1);
 	cr_assert_eq(resolve("m.yaml", "not-yet", false, &path), 0);
 	cr_expect(str_has_suffix(path, "/not-yet"));
+	cr_assert_eq(resolve("sub/m.yaml", "not/yet/there", true, &path), 0);
+	cr_expect(str_has_suffix(path, "/sub/not/yet/there"));
+	cr_expect_eq(resolve("m.yaml", "not/../../there", false, &path), -1);
+	cr_expect_eq(resolve("m.yaml", "etc/not/yet", false, &path), -1);
+	link_to("/nonexistent/x", "dangling");
+	cr_expect_eq(resolve("m.yaml", "dangling", false, &path), -1);
 	cr_assert_eq(resolve("m.yaml", "/etc/hostname", false, &path), 0);
 	cr_expect_str_eq(path, "/etc/hostname");
 	cr_assert_eq(resolve("m.yaml", "~/.ssh/id", false, &path), 0);
@@ -245,5 +251,23 @@ Test(files, secrets_and_env_files)
 	cr_assert_eq(chmod(secret, 0600), 0);
 	loaded_init(&loaded, dir, NULL);
 	cr_expect_eq(loaded.diagnostics.warnings, 0);
+	loaded_done(&loaded);
+}
+
+/* What the reference pages show for each kind is one fleet when put together. */
+Test(files, examples_of_all_kinds)
+{
+	size_t count;
+	const struct kind *const *kinds = kinds_all(&count);
+	struct loaded loaded;
+
+	for (size_t i = 0; i < count; i++) {
+		cr_expect(kinds[i]->example, "%s", kinds[i]->name);
+		put(arena_printf(arena, "%s.yaml", kinds[i]->name), kinds[i]->example);
+	}
+	put("rest.yaml", "apiVersion: drey/v1\nkind: Secret\nmetadata: { name: registry }\n"
+			 "spec: { env: RELEASE_TAG }\n");
+	loaded_init(&loaded, dir, NULL);
+	cr_expect(loaded.set, "%s: %s", loaded.err.text, loaded_fault(&loaded));
 	loaded_done(&loaded);
 }
