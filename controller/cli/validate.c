@@ -24,6 +24,9 @@ static void count(const struct manifest_set *set, struct counts *counts)
 		if (kinds[i]->scope == SCOPE_PROJECT)
 			counts->resources += set_count(set, kinds[i]->name);
 	}
+	/* The Host of this machine is in no manifest. */
+	if (set_is_local(set))
+		counts->resources -= counts->hosts;
 	for (size_t i = 0; i < counts->hosts; i++) {
 		const struct desired *desired = set_desired(set, set_host(set, i)->name);
 
