@@ -2,6 +2,20 @@
 #include "controller/cli/cli.h"
 
 #include <malloc.h>
+#include <sys/resource.h>
+
+/* A host takes three descriptors and two for each request in flight; the soft limit of 1024 is
+ * for programs that use select(2). */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	/* What was granted is what there is: too few show as an error where they run out. */
+	(void)!setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 int main(int argc, char **argv)
 {
@@ -9,5 +23,6 @@ int main(int argc, char **argv)
 	 * grow by a system call a page. */
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_TOP_PAD, 512 * 1024);
+	raise_descriptor_limit();
 	return cli_main(commands, argc, argv);
 }

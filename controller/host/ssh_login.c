@@ -348,7 +348,10 @@ static int log_in(struct ssh_login *login)
 		return -1;
 	/* libssh makes the descriptor blocking when the connection comes up. */
 	fcntl(login->fd, F_SETFL, fcntl(login->fd, F_GETFL) | O_NONBLOCK);
-	if (ssh_hostkey_check(login) || ssh_auth_run(login))
+	if (ssh_hostkey_check(login))
+		return -1;
+	login->host_key_known = true;
+	if (ssh_auth_run(login))
 		return -1;
 	ssh_set_blocking(login->session, 0);
 	return 0;

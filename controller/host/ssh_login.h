@@ -26,6 +26,7 @@ struct ssh_login {
 	 * libssh closes its own when the connection breaks, so epoll must not depend on it. */
 	ssh_session session;
 	int fd;
+	bool host_key_known;
 	char *fingerprint, *known_hosts_line, *banner; /* as far as it got; free(3) */
 	struct error err;			       /* ERROR_NONE on success */
 

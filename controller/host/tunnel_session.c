@@ -261,6 +261,7 @@ static void publish_info(struct tunnel_host *host, const struct ssh_login *login
 	struct tunnel_host_info *info = &host->info;
 
 	pthread_mutex_lock(&host->tunnel->queue->lock);
+	info->host_key_known = login->host_key_known;
 	info->fingerprint = keep(host, info->fingerprint, login->fingerprint);
 	/* A server that has shown a key and is offered no line for it must not keep an older one.
 	 */
