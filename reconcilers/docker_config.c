@@ -56,7 +56,9 @@ static int decode_auth(const char *auth, struct docker_login *ret_login, struct 
 	size_t len = strlen(auth);
 	unsigned char *text = xcalloc(1, len + 4);
 	int decoded = EVP_DecodeBlock(text, (const unsigned char *)auth, (int)len);
-	char *colon = decoded > 0 ? strchr((char *)text, ':') : NULL;
+	/* What goes to the engine is JSON, and so UTF-8. */
+	bool text_like = decoded > 0 && str_is_utf8((char *)text, strlen((char *)text));
+	char *colon = text_like ? strchr((char *)text, ':') : NULL;
 
 	if (colon) {
 		ret_login->username = xstrndup((char *)text, (size_t)(colon - (char *)text));
@@ -65,7 +67,8 @@ static int decode_auth(const char *auth, struct docker_login *ret_login, struct 
 	explicit_bzero(text, len + 4);
 	free(text);
 	return colon ? 0
-		     : error_set(err, ERROR_INVALID, "its \"auth\" is not base64 of user:password");
+		     : error_set(err, ERROR_INVALID,
+				 "its \"auth\" is not base64 of user:password in UTF-8");
 }
 
 static int read_entry(const json_t *entry, struct docker_login *ret_login, struct error *err)
