@@ -3,6 +3,7 @@
 #
 # What stands between drey and an engine: host keys, logins, sockets. Each is told with its remedy, by diff and by
 # doctor, and the other host is brought into step all the same.
+# shellcheck disable=SC2016 # ${secret.NAME} is for drey
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 

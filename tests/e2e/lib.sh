@@ -160,15 +160,18 @@ start_faultproxy() {
 	local host=$1 name=$2 socket
 	shift 2
 	socket=$(host_path "$host" "/run/$name.sock")
+	: >"$WORK/$name.log"
+	: >"$WORK/$name.out"
 	"$FAULTPROXY" --listen "$socket" --upstream "$(host_path "$host" /run/docker.sock)" --log "$WORK/$name.log" "$@" \
 		>"$WORK/$name.out" 2>&1 &
 	echo $! >"$WORK/$name.pid"
-	wait_until 10 test -S "$socket"
+	wait_until 20 grep -q listening "$WORK/$name.out"
 }
 
 stop_faultproxy() {
 	kill "$(<"$WORK/$1.pid")"
 	wait "$(<"$WORK/$1.pid")" || :
+	rm "$WORK/$1.pid"
 }
 
 # requests NAME [METHOD [REGEX]]: how many such requests went through the proxy.
