@@ -71,6 +71,16 @@ const char *backup_volume_name(const struct pass *pass, const char *engine_volum
 	return NULL;
 }
 
+bool backup_is_kept(const struct pass *pass, const char *engine_volume)
+{
+	const struct object *object =
+		pass_find_engine_name(pass, &reconciler_find("Volume")->kind, engine_volume);
+	const struct object *current =
+		object && object->ours ? volume_current(pass, object->own.name) : NULL;
+
+	return current && current->own.generation > object->own.generation;
+}
+
 static int require_one(const struct pass *pass, const char *volume, struct error *err)
 {
 	if (backup_of_volume(pass->set, volume))
@@ -93,7 +103,8 @@ int backup_require(const struct pass *pass, const struct resource *resource,
 		const char *engine_volume = json_string_value(json_object_get(mount, "Name"));
 
 		if (!engine_volume ||
-		    !str_eq(json_string_value(json_object_get(mount, "Type")), "volume"))
+		    !str_eq(json_string_value(json_object_get(mount, "Type")), "volume") ||
+		    backup_is_kept(pass, engine_volume))
 			continue;
 		const char *volume = backup_volume_name(pass, engine_volume);
 		if (!volume)

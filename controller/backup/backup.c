@@ -275,6 +275,7 @@ int backup_before_change(void *ctx, struct pass *pass, const struct resource *re
 
 		if (engine_volume &&
 		    str_eq(json_string_value(json_object_get(mount, "Type")), "volume") &&
+		    !backup_is_kept(pass, engine_volume) &&
 		    back_up_one(ctx, pass, backup_volume_name(pass, engine_volume), err) < 0)
 			return -1;
 	}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "manifests/pointer.h"
+#include "reconcilers/backup.h"
 #include "tests/unit/reconcilers/pass_fixture.h"
 
 TestSuite(network_volume, .init = pass_setup, .fini = pass_teardown);
@@ -235,6 +236,33 @@ Test(network_volume, a_generation_that_a_container_mounts_is_whole)
 	pass_has_volume(volume("data", 1), "data");
 	pass_has_volume(volume("data.2", 2), "data");
 	cr_expect_str_eq(pass_compare("Volume", "data")->have->engine_name, "data.2");
+}
+
+/* After a restore the users of the old generation move, with backup_first too: it stays. */
+Test(network_volume, an_earlier_generation_wants_no_backup)
+{
+	struct pass *pass =
+		pass_manifests(VOLUME "---\n"
+				      "apiVersion: drey/v1\nkind: Container\n"
+				      "metadata: { name: web }\n"
+				      "spec: { image: web, volumes: [\"data:/data\"] }\n");
+	const struct resource *web = desired_find(pass->desired, "Container", "web");
+	struct object user = { .kind = &reconciler_container.kind };
+	struct error err = ERROR_INIT;
+
+	has_marker(pass, "data.2.drey-verified",
+		   uid_of(pass_has_volume(volume("data.2", 2), "data")));
+	pass_has_volume(volume("data", 1), "data");
+	pass_compare("Volume", "data");
+
+	cr_expect(backup_is_kept(pass, "data"));
+	cr_expect(!backup_is_kept(pass, "data.2"));
+	cr_expect(!backup_is_kept(pass, "elsewhere"));
+	user.inspect = pass_json("{'Mounts': [{'Type': 'volume', 'Name': 'data'}]}");
+	cr_expect_eq(backup_require(pass, web, &user, &err), 0, "%s", err.text);
+	user.inspect = pass_json("{'Mounts': [{'Type': 'volume', 'Name': 'data.2'}]}");
+	cr_expect_eq(backup_require(pass, web, &user, &err), -1);
+	cr_expect_eq(err.code, ERROR_REFUSED);
 }
 
 Test(network_volume, generations_have_names_and_labels)
