@@ -152,8 +152,7 @@ int call_create(struct pass *pass, const char *name, const json_t *body, const c
 
 /* --- state --- */
 
-/* Sends until it is answered or the state shows that it was carried out. `reached` may be NULL
- * for requests whose repetition does no harm. */
+/* Sends until it is answered or the state shows that it was carried out. */
 static int post_until(struct pass *pass, const char *id, struct engine_request *request,
 		      bool (*reached)(const json_t *inspect, const void *ctx), const void *ctx,
 		      struct error *err)
@@ -169,7 +168,7 @@ static int post_until(struct pass *pass, const char *id, struct engine_request *
 		}
 		if (!call_is_lost(err) || call_inspect(pass, id, &inspect, &failed) < 0)
 			return -1;
-		is_reached = inspect && reached && reached(inspect, ctx);
+		is_reached = inspect && reached(inspect, ctx);
 		json_decref(inspect);
 		if (is_reached) {
 			error_clear(err);
@@ -264,6 +263,14 @@ int call_rename(struct pass *pass, const char *id, const char *name, struct erro
 	return 0;
 }
 
+static bool has_policy(const json_t *inspect, const void *ctx)
+{
+	const json_t *policy =
+		json_object_get(json_object_get(inspect, "HostConfig"), "RestartPolicy");
+
+	return json_equal(policy, ctx);
+}
+
 int call_set_policy(struct pass *pass, const char *id, const char *policy, struct error *err)
 {
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/update", id);
@@ -272,7 +279,8 @@ int call_set_policy(struct pass *pass, const char *id, const char *policy, struc
 	json_t *body = json_pack("{s:{s:s%, s:I}}", "RestartPolicy", "Name", policy, len,
 				 "MaximumRetryCount", retries);
 	struct engine_request request = { .method = "POST", .path = path, .body = body };
-	int rc = post_until(pass, id, &request, NULL, NULL, err);
+	int rc = post_until(pass, id, &request, has_policy, json_object_get(body, "RestartPolicy"),
+			    err);
 
 	json_decref(body);
 	return rc < 0 ? error_wrap(err, "set the restart policy to %s", policy) : 0;

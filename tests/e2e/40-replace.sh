@@ -5,6 +5,10 @@
 # place is not replaced.
 . "$(dirname "$0")/lib.sh"
 
+docker_on_h1() {
+	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
+}
+
 write_host_manifests m
 sed -i 's/\[h1, h2\]/[h1]/' m/project.yaml
 rm m/host-h2.yaml
@@ -52,7 +56,7 @@ web busy:1
 expect_exit 0 "$DREY" apply -f m --yes
 in_step
 volume=$(anonymous)
-fleet exec h1 docker exec web sh -c 'echo precious >/data/file; echo passing >/scratch/file'
+docker_on_h1 exec web sh -c 'echo precious >/data/file; echo passing >/scratch/file'
 
 # Another image: a new container with the old one's volumes, both networks, its policy.
 old=$(container_field h1 web .Id)
@@ -65,7 +69,7 @@ in_step
 [ "$(container_field h1 web .Id)" != "$old" ] || fail "it is the same container"
 container_exists h1 "$old" && fail "the old container is still there"
 assert_eq "$(anonymous)" "$volume" "anonymous volume"
-assert_eq "$(fleet exec h1 docker exec web cat /data/file /scratch/file | tr '\n' ' ')" 'precious passing '
+assert_eq "$(docker_on_h1 exec web cat /data/file /scratch/file | tr '\n' ' ')" 'precious passing '
 assert_eq "$(container_field h1 web '.NetworkSettings.Networks | keys | join(" ")')" 'back front'
 assert_eq "$(container_field h1 web '.HostConfig.RestartPolicy | "\(.Name):\(.MaximumRetryCount)"')" on-failure:7
 
@@ -84,7 +88,7 @@ web busy:2
 in_step
 
 # A port that is taken: the engine's words, who has it, and the old one back.
-fleet exec h1 docker run -d --name other -p 8088:80 busy:1 >/dev/null
+docker_on_h1 run -d --name other -p 8088:80 busy:1 >/dev/null
 web busy:2 'ports: ["8088:80"]'
 expect_exit 3 "$DREY" apply -f m --yes
 assert_contains stderr 'port is already allocated'
@@ -96,9 +100,9 @@ web busy:2 'mem_limit: 64m' 'cpu_shares: 300'
 expect_exit 0 "$DREY" apply -f m --yes
 in_step
 assert_eq "$(container_field h1 web '"\(.Id) \(.HostConfig.Memory) \(.HostConfig.MemorySwap)"')" "$old 67108864 134217728"
-fleet exec h1 docker rename web wobble
-fleet exec h1 docker network disconnect back wobble
-fleet exec h1 docker stop wobble >/dev/null
+docker_on_h1 rename web wobble
+docker_on_h1 network disconnect back wobble
+docker_on_h1 stop wobble >/dev/null
 expect_exit 1 "$DREY" diff -f m
 assert_contains stdout 'wobble -> web'
 assert_contains stdout 'networks.back'

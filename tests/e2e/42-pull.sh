@@ -4,6 +4,10 @@
 # Pulls: with credentials, with wrong ones, without; an image that isn't there, a registry that is down, a full disk.
 . "$(dirname "$0")/lib.sh"
 
+docker_on_h1() {
+	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
+}
+
 write_host_manifests m
 sed -i 's/\[h1, h2\]/[h1]/' m/project.yaml
 rm m/host-h2.yaml
@@ -41,8 +45,8 @@ registry() {
 }
 
 gone() {
-	fleet exec h1 docker rm -f app >/dev/null 2>&1 || :
-	fleet exec h1 docker rmi -f "$1" >/dev/null 2>&1 || :
+	docker_on_h1 rm -f app >/dev/null 2>&1 || :
+	docker_on_h1 rmi -f "$1" >/dev/null 2>&1 || :
 }
 
 # diff pulls nothing.
@@ -126,7 +130,7 @@ app "$REGISTRY/moving:1"
 expect_exit 0 "$DREY" apply -f m --yes
 fleet image moving:1 --registry "$REGISTRY" --config '{"Env":["N=2"]}' >/dev/null
 expect_exit 0 "$DREY" diff -f m
-fleet exec h1 docker pull -q "$REGISTRY/moving:1" >/dev/null
+docker_on_h1 pull -q "$REGISTRY/moving:1" >/dev/null
 expect_exit 1 "$DREY" diff -f m
 assert_contains stdout "image $REGISTRY/moving:1 now means"
 expect_exit 0 "$DREY" apply -f m --yes

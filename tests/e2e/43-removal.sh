@@ -4,6 +4,10 @@
 # What is removed, and what is not: leftovers, prune and its cap, state: absent, volumes, foreign and adopted objects.
 . "$(dirname "$0")/lib.sh"
 
+docker_on_h1() {
+	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
+}
+
 write_host_manifests m
 sed -i 's/\[h1, h2\]/[h1]/' m/project.yaml
 rm m/host-h2.yaml
@@ -27,7 +31,7 @@ volume() {
 }
 
 # Foreign: refused, never touched, and adopted without a restart.
-fleet exec h1 docker run -d --name web busy:1 >/dev/null
+docker_on_h1 run -d --name web busy:1 >/dev/null
 foreign=$(container_field h1 web '.Id + .State.StartedAt')
 container web
 expect_exit 3 "$DREY" apply -f m --yes
@@ -50,7 +54,7 @@ for n in 1 2 3 4; do
 	container "old-$n" 'volumes: ["data:/data"]'
 done
 expect_exit 0 "$DREY" apply -f m --yes
-fleet exec h1 docker exec old-1 sh -c 'echo precious >/data/file'
+docker_on_h1 exec old-1 sh -c 'echo precious >/data/file'
 rm m/old-* m/volume-data.yaml
 expect_exit 0 "$DREY" diff -f m
 assert_contains stdout '? Container/old-1'
