@@ -59,8 +59,8 @@ static void print_record(const json_t *record)
 	json_unpack((json_t *)record, "{s:s, s:s, s:s, s:I, s:I, s:I}", "id", &id, "volume",
 		    &volume, "host", &host, "files", &files, "file_bytes", &bytes, "stored_bytes",
 		    &stored);
-	printf("%s  Volume/%s@%s  %lld files, %lld bytes, %lld stored\n", id, volume, host,
-	       (long long)files, (long long)bytes, (long long)stored);
+	printf("%s  Volume/%s@%s  %lld file%s, %lld bytes, %lld stored\n", id, volume, host,
+	       (long long)files, files == 1 ? "" : "s", (long long)bytes, (long long)stored);
 }
 
 static int report(const struct context *context, json_t *rows, const char *member, int code)

@@ -60,6 +60,21 @@ static struct report *report_of(const struct session *session, const struct visi
 	return report;
 }
 
+/* What has left the manifests leaves the state. */
+static void sweep(struct conditions *conditions, const struct session *session, const char *host)
+{
+	const struct desired *desired = set_desired(session->set, host);
+	json_t *keep = json_array();
+
+	json_array_append_new(keep, json_sprintf("Host/%s", host));
+	for (size_t i = 0; i < desired->count; i++)
+		json_array_append_new(keep,
+				      json_sprintf("%s/%s@%s", desired->resources[i]->kind->name,
+						   desired->resources[i]->name, host));
+	conditions_prune(conditions, set_project(session->set), host, keep);
+	json_decref(keep);
+}
+
 /* Is all of the set in step now? Only then has the revision been applied. */
 static const char *status_of(const struct session *session)
 {
@@ -93,6 +108,7 @@ void record_results(struct session *session)
 		struct report *report = report_of(session, fleet_visit(session->fleet, i));
 
 		conditions_record(conditions, report, revision.time_ms);
+		sweep(conditions, session, report->host);
 		report_free(report);
 	}
 	/* With --selector or --target a part was applied, which makes no revision. */
