@@ -40,6 +40,9 @@ static const char *silence(const struct field *field)
 	case ORIGIN_NONE:
 		break;
 	}
+	/* A row that starts and stops has no place in inspect, and is compared all the same. */
+	if (field->effect == EFFECT_STATE)
+		return "compared with the state that the object is in";
 	return field_is_compared(field) ? "left out, nothing is expected; a value is a difference"
 					: "not compared: no object of the engine holds it";
 }
