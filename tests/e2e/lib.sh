@@ -149,9 +149,9 @@ diff_exits() {
 
 # all_objects HOST: every container, network and volume of the host's engine with its identity.
 all_objects() {
-	engine "$1" GET '/containers/json?all=1' | jq -r '.[] | "\(.Id) \(.Names | sort | join(",")) \(.State)"'
-	engine "$1" GET /networks | jq -r '.[] | "\(.Id) \(.Name)"'
-	engine "$1" GET /volumes | jq -r '(.Volumes // [])[] | "\(.Name) \(.CreatedAt)"'
+	engine "$1" GET '/containers/json?all=1' | jq -r '.[] | "\(.Id) \(.Names | sort | join(",")) \(.State)"' | sort
+	engine "$1" GET /networks | jq -r '.[] | "\(.Id) \(.Name)"' | sort
+	engine "$1" GET /volumes | jq -r '(.Volumes // [])[] | "\(.Name) \(.CreatedAt)"' | sort
 }
 
 # start_faultproxy HOST NAME [PROXY OPTION]...: a proxy at /run/NAME.sock on HOST in front of its engine, logging to
