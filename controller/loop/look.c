@@ -477,6 +477,7 @@ void look_run(void *arg)
 	int64_t start_ms = io_now_ms();
 	struct message *message;
 
+	log_debug(host->loop->log, "looking host=%s", host->name);
 	look->visit = (struct visit){ 0 };
 	look->report = report_new(host->name, set_project(look->set), look->revision);
 	look->success = plan(host) == 0;

@@ -245,6 +245,8 @@ static int64_t do_due(struct loop *loop)
 	wait_ms = loop->watchdog_ms > 0 ? until(loop->watchdog_at_ms, now_ms) : -1;
 	if (loop->stopping)
 		return wait_ms;
+	/* What an event asked for does not wait for the rest. */
+	hosts_dispatch(loop, now_ms);
 	int64_t watch_ms;
 	if (watch_poll(loop->watch, now_ms, &watch_ms))
 		manifests_load(loop, false);
