@@ -178,10 +178,16 @@ static int post_until(struct pass *pass, const char *id, struct engine_request *
 	return -1;
 }
 
+static const char *started_at(const json_t *inspect)
+{
+	return text_at(json_object_get(inspect, "State"), "StartedAt");
+}
+
+/* Since `ctx`, the time of the start before. One that runs for a moment only has been started as
+ * well: a job must not run twice because an answer got lost. */
 static bool is_started(const json_t *inspect, const void *ctx)
 {
-	(void)ctx;
-	return inspect_is_live(inspect);
+	return inspect_is_live(inspect) || strcmp(started_at(inspect), ctx) != 0;
 }
 
 static bool is_stopped(const json_t *inspect, const void *ctx)
@@ -194,8 +200,13 @@ int call_start(struct pass *pass, const char *id, struct error *err)
 {
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/start", id);
 	struct engine_request request = { .method = "POST", .path = path };
+	json_t *before = NULL;
 
-	return post_until(pass, id, &request, is_started, NULL, err);
+	if (call_inspect_present(pass, id, &before, err) < 0)
+		return -1;
+	int rc = post_until(pass, id, &request, is_started, started_at(before), err);
+	json_decref(before);
+	return rc;
 }
 
 static int64_t grace_s(const json_t *inspect)

@@ -193,7 +193,7 @@ static int ask_helper(const char *name, const char *server, struct docker_login 
 		      struct error *err)
 {
 	CLEANUP(cleanup_free) char *program = xasprintf("docker-credential-%s", name);
-	struct helper helper;
+	struct helper helper = { 0 };
 	struct str answer;
 	int status = 0, ret;
 

@@ -98,14 +98,18 @@ static int remove_network(struct pass *pass, const struct action *action, struct
 
 	pass_progress(pass, action, "remove");
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		struct error failed = ERROR_INIT;
+		json_t *left = NULL;
+
 		if (engine_delete(pass->engine, path, err) == 0)
 			return 0;
-		if (err->code == ERROR_NOT_FOUND) {
+		if (err->code != ERROR_NOT_FOUND && !call_is_lost(err))
+			break;
+		if (inspect(pass, action->have->id, &left, &failed) == 0 && !left) {
 			error_clear(err);
 			return 0;
 		}
-		if (!call_is_lost(err))
-			break;
+		json_decref(left);
 	}
 	return error_wrap(err, "remove");
 }

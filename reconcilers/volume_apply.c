@@ -59,6 +59,17 @@ static int create(struct pass *pass, const struct action *action, struct error *
 	return rc < 0 ? error_wrap(err, "create %s", name) : 0;
 }
 
+static bool is_gone(struct pass *pass, const char *path)
+{
+	struct error failed = ERROR_INIT;
+	json_t *left = NULL;
+
+	if (engine_get(pass->engine, path, &left, &failed) < 0)
+		return failed.code == ERROR_NOT_FOUND;
+	json_decref(left);
+	return false;
+}
+
 static int remove_volume(struct pass *pass, const struct action *action, struct error *err)
 {
 	CLEANUP(cleanup_free) char *path = engine_path("/volumes/%s", action->have->engine_name);
@@ -81,12 +92,12 @@ static int remove_volume(struct pass *pass, const struct action *action, struct 
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		if (engine_delete(pass->engine, path, err) == 0)
 			return 0;
-		if (err->code == ERROR_NOT_FOUND) {
+		if (err->code != ERROR_NOT_FOUND && !call_is_lost(err))
+			break;
+		if (is_gone(pass, path)) {
 			error_clear(err);
 			return 0;
 		}
-		if (!call_is_lost(err))
-			break;
 	}
 	return error_wrap(err, "remove %s", action->have->engine_name);
 }

@@ -9,8 +9,8 @@
 
 enum outcome {
 	OUTCOME_DONE,
-	OUTCOME_KEPT,    /* nothing to do */
-	OUTCOME_FAILED,  /* err says why */
+	OUTCOME_KEPT,	 /* nothing to do */
+	OUTCOME_FAILED,	 /* err says why */
 	OUTCOME_REFUSED, /* the plan said so */
 	OUTCOME_BLOCKED, /* something it needs failed; err says what */
 	OUTCOME_CANCELLED,

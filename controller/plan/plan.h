@@ -8,12 +8,12 @@
 #include "reconcilers/reconciler.h"
 
 struct plan_options {
-	bool prune;              /* --prune, or the Project's */
-	const char *selector;    /* metadata.labels of resources; NULL: all */
+	bool prune;		    /* --prune, or the Project's */
+	const char *selector;	    /* metadata.labels of resources; NULL: all */
 	const char *const *targets; /* "Container/web" or "Container/web@h1"; NULL: all */
 	size_t target_count;
 	int max_removals_percent; /* 10 */
-	int max_removals;         /* floor of the cap: 3 */
+	int max_removals;	  /* floor of the cap: 3 */
 };
 
 /* The plan of one host. Lives in its arena; borrows from the pass and the set. */
@@ -22,8 +22,10 @@ struct plan {
 	const char *project;
 	struct action *actions; /* in the order they are executed; removals last */
 	size_t count;
-	const char **warnings;  /* about the host as a whole */
+	const char **warnings; /* about the host as a whole */
 	size_t warning_count;
+	const bool *target_hits; /* for each target: it names something here, or in the set */
+	bool over_cap;		 /* plan_build() failed for this: prune would remove too much */
 };
 
 /* Fills *ret_plan. ERROR_REFUSED when prune would empty the host or pass the removal cap

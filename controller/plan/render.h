@@ -6,8 +6,8 @@
 
 struct render_options {
 	bool color;
-	bool all;     /* also what is in step */
-	int width;    /* columns; long values are cut to it; 0: never */
+	bool all;  /* also what is in step */
+	int width; /* columns; long values are cut to it; 0: never */
 };
 
 /*

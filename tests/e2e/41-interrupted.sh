@@ -82,8 +82,17 @@ done
 # Each request is carried out, and no answer comes.
 start_faultproxy h1 lost --rule 'POST . drop=after' --rule 'DELETE . drop=after'
 manifests /run/lost.sock lost
+cat >m/job.yaml <<-END
+	apiVersion: drey/v1
+	kind: Container
+	metadata: { name: job }
+	spec: { image: "busy:1", state: completed, command: [echo, once] }
+END
 expect_exit 0 "$DREY" apply -f m --yes
 stop_faultproxy lost
 manifests /run/docker.sock lost
+assert_eq "$(docker_on_h1 logs job)" once
+docker_on_h1 rm job >/dev/null
+rm m/job.yaml
 check lost
 expect_exit 0 "$DREY" diff -f m
