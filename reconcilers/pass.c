@@ -45,7 +45,7 @@ struct reads {
 		struct engine_request request; /* first: what ends is found by it */
 		struct pass_request *queued;
 		struct read *next_free;
-	} *free;
+	} * free;
 };
 
 static struct engine_request *next_read(void *ctx)
