@@ -332,6 +332,7 @@ docs-check: $(BUILD)/drey
 	@status=0; for page in $(BUILD)/reference/*; do \
 		diff -u docs/reference/$${page##*/} $$page || status=1; done; \
 		[ $$status = 0 ] || echo "docs/reference is not what the tables say: run make docs"; \
+		DREY=$(abspath $<) tests/support/documents.py || status=1; \
 		exit $$status
 
 # ---- installation ---------------------------------------------------------------------------------
