@@ -203,11 +203,11 @@ static int ask_helper(const char *name, const char *server, struct docker_login 
 	if (spawn_helper(program, &helper, err) < 0)
 		return error_hint(err, "is it installed where drey runs?");
 	str_init(&answer, HELPER_ANSWER_CEILING);
-	/* The buffer holds a server's name; a helper that never reads is ended by the deadline. */
-	bool told =
-		send(helper.in, server, strlen(server), MSG_NOSIGNAL) == (ssize_t)strlen(server);
+	/* The buffer holds a server's name. A helper that has answered without reading it may be
+	 * gone already; one that waits for more is ended by the deadline. */
+	(void)!send(helper.in, server, strlen(server), MSG_NOSIGNAL);
 	close(helper.in);
-	bool whole = told && read_answer(helper.out, &answer);
+	bool whole = read_answer(helper.out, &answer);
 	close(helper.out);
 	if (!whole)
 		kill(helper.pid, SIGKILL);
