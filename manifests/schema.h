@@ -158,7 +158,7 @@ struct field {
 	const char *api;
 	const char *inspect;	   /* pointer into inspect's answer; NULL: as `api` */
 	const struct codec *codec; /* NULL: as it is both ways */
-	const char *fallback; /* canonical JSON text of the default: "\"no\"", "[]" */
+	const char *fallback;	   /* canonical JSON text of the default: "\"no\"", "[]" */
 	enum origin origin;
 	enum effect effect;
 	unsigned since;	 /* minor API version that brought it: 44 for 1.44 */
