@@ -58,7 +58,8 @@ diff_exits 1 "$m"
 echo '# host keys: changed'
 echo "$H1 $(cut -d ' ' -f 1,2 "$FLEET/h2/etc/ssh/ssh_host_ed25519_key.pub")" >"$m/known_hosts"
 h1_fails 'HAS CHANGED' "$fingerprint" "ssh-keygen -f '$m/known_hosts' -R '$H1'"
-doctor_says 'failed   host key'
+doctor_says 'failed   host key' 'HAS CHANGED'
+assert_lacks "$WORK/stdout" 'add this line'
 
 echo '# logins'
 ssh-keygen -q -t ed25519 -N '' -f "$WORK/wrong_key"
