@@ -127,7 +127,8 @@ static int list_read(struct pass *pass, void *ctx, json_t *reply, const struct e
 
 	if (failed)
 		return fail(err, failed,
-			    arena_printf(pass->arena, "list %s", reconciler->list_path + 1));
+			    arena_printf(pass->arena, "list objects of kind %s",
+					 reconciler->kind.name));
 	return reconciler->listed(pass, reply, err);
 }
 
