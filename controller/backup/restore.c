@@ -205,21 +205,31 @@ static json_t *helper_labels(const struct restore *restore)
 			 restore->target);
 }
 
+struct unpacking {
+	const struct pass_hooks *hooks;
+	struct archive_reader *reader;
+};
+
 static ssize_t unpack(void *ctx, char *buf, size_t room, struct error *err)
 {
-	return archive_read(ctx, buf, room, err);
+	const struct unpacking *unpacking = ctx;
+	const struct pass_hooks *hooks = unpacking->hooks;
+
+	if (hooks->cancelled && hooks->cancelled(hooks->ctx))
+		return error_set(err, ERROR_CANCELLED, "interrupted");
+	return archive_read(unpacking->reader, buf, room, err);
 }
 
 static int fill(struct restore *restore, struct helper *helper, struct error *err)
 {
 	const char *path = store_path(restore->arena, &restore->place, restore->id, ".tar.zst");
-	struct archive_reader *reader;
+	struct unpacking unpacking = { .hooks = &restore->pass->hooks };
 	struct listing found;
 
-	if (archive_open(path, &reader, err) < 0)
+	if (archive_open(path, &unpacking.reader, err) < 0)
 		return -1;
-	int rc = helper_write(helper, unpack, reader, err);
-	archive_close(reader);
+	int rc = helper_write(helper, unpack, &unpacking, err);
+	archive_close(unpacking.reader);
 	if (rc < 0)
 		return error_wrap(err, "unpack %s into %s", path, restore->target);
 	if (read_back(helper, &found, err) < 0)

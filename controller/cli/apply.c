@@ -1,61 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* drey apply: shows the plan, asks, carries it out. */
 #include "controller/backup/backup.h"
+#include "controller/base/mem.h"
 #include "controller/cli/option_rows.h"
 #include "controller/cli/output.h"
 #include "controller/cli/session.h"
-
-#include <poll.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 static size_t changes_of(const struct plan_summary *summary)
 {
 	return summary->create + summary->update + summary->replace + summary->remove;
 }
 
-/* A line from the terminal; a signal while waiting counts as no. */
-static bool ask(struct session *session)
-{
-	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
-				{ .fd = fleet_signal_fd(session->fleet), .events = POLLIN } };
-	char answer[16];
-
-	printf("Carry this out on project %s? [y/N] ", set_project(session->set));
-	fflush(stdout);
-	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
-		;
-	if (fds[1].revents) {
-		puts("");
-		fleet_cancel(session->fleet);
-		return false;
-	}
-	if (!fgets(answer, sizeof(answer), stdin))
-		return false;
-	return strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0;
-}
-
 static int confirm(struct session *session)
 {
-	struct context *context = session->context;
-	struct error err = ERROR_INIT;
+	CLEANUP(cleanup_free)
+	char *question = xasprintf("Carry this out on project %s?", set_project(session->set));
 
-	if (context->options.yes)
-		return EXIT_IN_STEP;
-	if (!context->terminal_in || !context->terminal_out ||
-	    context->options.output == OUTPUT_JSON) {
-		error_set(&err, ERROR_REFUSED,
-			  "nobody can be asked here, so nothing was changed; say --yes to go on "
-			  "without asking");
-		return command_fail(context, EXIT_REFUSED, &err);
-	}
-	if (ask(session))
-		return EXIT_IN_STEP;
-	if (fleet_is_cancelled(session->fleet))
-		return EXIT_INTERRUPTED;
-	fputs("drey: nothing was changed\n", stderr);
-	return EXIT_REFUSED;
+	return session_confirm(session, question);
 }
 
 static void add_results(struct session *session, json_t *document)
@@ -99,13 +60,15 @@ static int run_apply(struct context *context)
 	if (!json)
 		session_print_plans(&session);
 	code = session_exit(&session);
-	bool asked = changes_of(&session.summary) > 0 && code != EXIT_INTERRUPTED;
+	bool stopped = code == EXIT_INTERRUPTED || code == EXIT_USAGE || code == EXIT_REFUSED;
+	bool asked = changes_of(&session.summary) > 0 && !stopped;
 	int consent = asked ? confirm(&session) : EXIT_IN_STEP;
 	if (consent != EXIT_IN_STEP) {
 		session_done(&session);
 		return exit_worst(code, consent);
 	}
-	code = exit_worst(code, session_execute(&session));
+	if (!stopped)
+		code = exit_worst(code, session_execute(&session));
 	if (json) {
 		json_t *document = output_document(context);
 

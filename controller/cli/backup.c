@@ -9,7 +9,6 @@
 #include "controller/cli/session.h"
 #include "controller/state/lock.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,39 +77,90 @@ static int report(const struct context *context, json_t *rows, const char *membe
 
 /* --- run --- */
 
-static int run_on_host(struct session *session, struct visit *visit,
-		       const struct selection *selection, json_t *records)
+/* Filled on the hosts' threads, told by the command's own. */
+struct host_backups {
+	json_t *records, *failures;
+};
+
+struct run_job {
+	struct session *session;
+	const struct selection *selection;
+	struct host_backups *hosts; /* one for each visit */
+};
+
+static size_t index_of(const struct session *session, const struct visit *visit)
 {
+	size_t i = 0;
+
+	while (fleet_visit(session->fleet, i) != visit)
+		i++;
+	return i;
+}
+
+static void run_on_host(void *ctx, struct visit *visit)
+{
+	struct run_job *job = ctx;
+	struct host_backups *out = &job->hosts[index_of(job->session, visit)];
 	CLEANUP(cleanup_close) int hold = -1;
-	struct error held = ERROR_INIT;
-	int code = EXIT_IN_STEP;
+	struct error err = ERROR_INIT;
 
 	/* The controller would start again what is stopped for the backup. */
-	if (lock_take_host(session->state_dir, visit->host->name, true, HOLD_WAIT_MS, &hold,
-			   &held) < 0) {
-		fprintf(stderr, "drey: %s: %s\n", visit->host->name, held.text);
-		return EXIT_PARTIAL;
+	if (lock_take_host(job->session->state_dir, visit->host->name, true, HOLD_WAIT_MS, &hold,
+			   &err) < 0) {
+		json_array_append_new(out->failures, json_string(err.text));
+		return;
 	}
-	json_t *volumes = volumes_of(selection);
+	json_t *volumes = volumes_of(job->selection);
 	const json_t *name;
 	size_t i;
 	json_array_foreach (volumes, i, name) {
 		const char *volume = json_string_value(name);
-		struct error err = ERROR_INIT;
 		json_t *record = NULL;
 
 		if (!desired_find(visit->pass.desired, "Volume", volume))
 			continue;
-		if (backup_volume(&visit->pass, selection->backup, volume, &record, &err) < 0) {
-			fprintf(stderr, "drey: %s: %s\n", visit->host->name, err.text);
-			code = EXIT_PARTIAL;
-			continue;
-		}
-		if (session->context->options.output == OUTPUT_HUMAN)
-			print_record(record);
-		json_array_append_new(records, record);
+		error_clear(&err);
+		if (backup_volume(&visit->pass, job->selection->backup, volume, &record, &err) < 0)
+			json_array_append_new(out->failures, json_string(err.text));
+		else
+			json_array_append_new(out->records, record);
+		if (err.code == ERROR_CANCELLED)
+			break;
 	}
 	json_decref(volumes);
+}
+
+/* Takes the hosts' results over. */
+static int tell_host(const struct session *session, size_t index, struct host_backups *host,
+		     json_t *records)
+{
+	const char *name = fleet_visit(session->fleet, index)->host->name;
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (host->failures, i, item)
+		fprintf(stderr, "drey: %s: %s\n", name, json_string_value(item));
+	json_array_foreach (host->records, i, item)
+		if (session->context->options.output == OUTPUT_HUMAN)
+			print_record(item);
+	int code = json_array_size(host->failures) > 0 ? EXIT_PARTIAL : EXIT_IN_STEP;
+	json_array_extend(records, host->records);
+	json_decref(host->failures);
+	json_decref(host->records);
+	return code;
+}
+
+static int run_all(struct session *session, const struct selection *selection, json_t *records)
+{
+	size_t count = fleet_count(session->fleet);
+	CLEANUP(cleanup_free) struct host_backups *hosts = xcalloc(count, sizeof(*hosts));
+	struct run_job job = { .session = session, .selection = selection, .hosts = hosts };
+
+	for (size_t i = 0; i < count; i++)
+		hosts[i] = (struct host_backups){ json_array(), json_array() };
+	int code = session_run(session, run_on_host, &job);
+	for (size_t i = 0; i < count; i++)
+		code = exit_worst(code, tell_host(session, i, &hosts[i], records));
 	return code;
 }
 
@@ -130,14 +180,10 @@ static int run_run(struct context *context)
 	}
 	session_plan(&session);
 	session_print_failures(&session);
-	code = session_exit(&session);
 	json_t *records = json_array();
-	for (size_t i = 0; i < fleet_count(session.fleet); i++) {
-		struct visit *visit = fleet_visit(session.fleet, i);
-
-		if (visit->planned)
-			code = exit_worst(code, run_on_host(&session, visit, &selection, records));
-	}
+	code = session_exit(&session);
+	if (code != EXIT_INTERRUPTED)
+		code = exit_worst(code, run_all(&session, &selection, records));
 	if (code == EXIT_IN_STEP && json_array_size(records) == 0) {
 		error_set(&err, ERROR_INVALID, "no host that was asked has such a volume");
 		code = command_fail(context, EXIT_USAGE, &err);
@@ -256,21 +302,16 @@ static json_t *pick_record(const struct session *session, const struct selection
 	return found;
 }
 
-static bool agree(const struct session *session, const json_t *record)
+static int confirm_restore(struct session *session, const json_t *record)
 {
-	const struct context *context = session->context;
-	char answer[16];
+	CLEANUP(cleanup_free)
+	char *question = xasprintf(
+		"Restore %s into a new generation of Volume/%s@%s and move its users over?",
+		json_string_value(json_object_get(record, "id")),
+		json_string_value(json_object_get(record, "volume")),
+		json_string_value(json_object_get(record, "host")));
 
-	if (context->options.yes)
-		return true;
-	if (!context->terminal_in || !context->terminal_out)
-		return false;
-	printf("Restore %s into a new generation of Volume/%s@%s and move its users over? [y/N] ",
-	       json_string_value(json_object_get(record, "id")),
-	       json_string_value(json_object_get(record, "volume")),
-	       json_string_value(json_object_get(record, "host")));
-	fflush(stdout);
-	return fgets(answer, sizeof(answer), stdin) && answer[0] == 'y';
+	return session_confirm(session, question);
 }
 
 /* The one host that is meant: the only one that has the volume, or the one --host names. */
@@ -311,40 +352,67 @@ static int move_users(struct context *context, const struct selection *selection
 	return code;
 }
 
+/* Run on the host's thread. */
+struct restore_job {
+	const struct visit *visit; /* the one that is meant */
+	const struct selection *selection;
+	const json_t *record;
+	const char *generation; /* NULL until it was restored */
+	struct error *err;
+};
+
+static void restore_on_host(void *ctx, struct visit *visit)
+{
+	struct restore_job *job = ctx;
+	const char *volume = job->selection->volume;
+
+	if (visit != job->visit)
+		return;
+	if (backup_restore(&visit->pass, job->selection->backup,
+			   desired_find(visit->pass.desired, "Volume", volume), job->record,
+			   &job->generation, job->err) < 0)
+		job->generation = NULL;
+}
+
+static int restore_record(struct session *session, const struct selection *selection,
+			  struct visit *visit, const json_t *record, json_t *rows,
+			  struct error *err)
+{
+	struct restore_job job = {
+		.visit = visit, .selection = selection, .record = record, .err = err
+	};
+	int code = confirm_restore(session, record);
+
+	if (code != EXIT_IN_STEP)
+		return code;
+	code = session_run(session, restore_on_host, &job);
+	if (!job.generation)
+		return exit_worst(code, EXIT_PARTIAL);
+	json_array_append_new(rows,
+			      json_pack("{s:O, s:s, s:s, s:s}", "id", json_object_get(record, "id"),
+					"volume", selection->volume, "host", visit->host->name,
+					"engine_volume", job.generation));
+	if (session->context->options.output == OUTPUT_HUMAN)
+		printf("%s: Volume/%s: restored into %s, every file compared\n", visit->host->name,
+		       selection->volume, job.generation);
+	return code;
+}
+
 static int restore_one(struct session *session, const struct selection *selection, json_t *rows,
 		       struct error *err)
 {
 	struct visit *visit = visit_of(session, selection->volume, err);
-	const char *generation;
 
 	if (!visit)
 		return EXIT_USAGE;
 	if (!visit->planned) {
 		*err = visit->err;
-		return EXIT_PARTIAL;
+		return exit_worst(session_exit(session), EXIT_PARTIAL);
 	}
 	json_t *record = pick_record(session, selection, visit, err);
 	if (!record)
 		return EXIT_USAGE;
-	int code = EXIT_IN_STEP;
-	if (!agree(session, record)) {
-		error_set(err, ERROR_REFUSED,
-			  "nothing was changed; say --yes to go on without "
-			  "asking");
-		code = EXIT_REFUSED;
-	} else if (backup_restore(&visit->pass, selection->backup,
-				  desired_find(visit->pass.desired, "Volume", selection->volume),
-				  record, &generation, err) < 0) {
-		code = EXIT_PARTIAL;
-	} else {
-		json_array_append_new(rows, json_pack("{s:O, s:s, s:s, s:s}", "id",
-						      json_object_get(record, "id"), "volume",
-						      selection->volume, "host", visit->host->name,
-						      "engine_volume", generation));
-		if (session->context->options.output == OUTPUT_HUMAN)
-			printf("%s: Volume/%s: restored into %s, every file compared\n",
-			       visit->host->name, selection->volume, generation);
-	}
+	int code = restore_record(session, selection, visit, record, rows, err);
 	json_decref(record);
 	return code;
 }
@@ -372,7 +440,7 @@ static int run_restore(struct context *context)
 		session_plan(&session);
 		code = restore_one(&session, &selection, rows, &err);
 	}
-	if (code != EXIT_IN_STEP)
+	if (err.code != ERROR_NONE)
 		command_fail(context, code, &err);
 	/* The strings of the selection live in the set: keep it until the users are moved. */
 	struct manifest_set *set = set_ref(session.set);

@@ -8,6 +8,7 @@
 #include "controller/state/lock.h"
 #include "controller/state/state.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,6 +118,67 @@ static void on_planned(void *ctx, const struct visit *visit)
 	progress_host_done(((struct session *)ctx)->progress, visit->host->name);
 }
 
+/* A line from the terminal; a signal while waiting counts as no. */
+static bool ask(struct session *session, const char *question)
+{
+	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+				{ .fd = fleet_signal_fd(session->fleet), .events = POLLIN } };
+	char answer[16];
+
+	printf("%s [y/N] ", question);
+	fflush(stdout);
+	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		;
+	if (fds[1].revents) {
+		puts("");
+		fleet_take_signals(session->fleet);
+		return false;
+	}
+	if (!fgets(answer, sizeof(answer), stdin))
+		return false;
+	return strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0;
+}
+
+int session_confirm(struct session *session, const char *question)
+{
+	struct context *context = session->context;
+	struct error err = ERROR_INIT;
+
+	if (context->options.yes)
+		return EXIT_IN_STEP;
+	if (!context->terminal_in || !context->terminal_out ||
+	    context->options.output == OUTPUT_JSON) {
+		error_set(&err, ERROR_REFUSED,
+			  "nobody can be asked here, so nothing was changed; say --yes to go on "
+			  "without asking");
+		return command_fail(context, EXIT_REFUSED, &err);
+	}
+	if (ask(session, question))
+		return EXIT_IN_STEP;
+	if (fleet_is_cancelled(session->fleet))
+		return EXIT_INTERRUPTED;
+	fputs("drey: nothing was changed\n", stderr);
+	return EXIT_REFUSED;
+}
+
+/* A host that could not be asked may have what a target names. */
+static const char *find_stray_target(const struct session *session)
+{
+	const struct options *options = &session->context->options;
+
+	if (session->failed)
+		return NULL;
+	for (size_t i = 0; i < options->target_count; i++) {
+		bool hit = false;
+
+		for (size_t j = 0; j < fleet_count(session->fleet); j++)
+			hit |= fleet_visit(session->fleet, j)->plan.target_hits[i];
+		if (!hit)
+			return options->targets[i];
+	}
+	return NULL;
+}
+
 void session_plan(struct session *session)
 {
 	struct fleet_callbacks callbacks = {
@@ -135,10 +197,18 @@ void session_plan(struct session *session)
 		else
 			session->failed++;
 	}
+	session->stray_target = find_stray_target(session);
 }
+
+static const char stray_text[] = "--target: '%s' names nothing on the hosts that were asked";
 
 void session_print_failures(const struct session *session)
 {
+	if (session->stray_target) {
+		fputs("drey: ", stderr);
+		fprintf(stderr, stray_text, session->stray_target);
+		fputc('\n', stderr);
+	}
 	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
 		const struct visit *visit = fleet_visit(session->fleet, i);
 
@@ -157,6 +227,10 @@ void session_print_plans(const struct session *session)
 	};
 	struct str out;
 
+	if (session->stray_target || session->failed == fleet_count(session->fleet)) {
+		session_print_failures(session);
+		return;
+	}
 	str_init(&out, 0);
 	if (set_is_local(session->set))
 		str_printf(&out, "%s\n", local_note);
@@ -208,14 +282,24 @@ void session_add_json(const struct session *session, json_t *document)
 	json_object_set_new(document, "revision", json_string(session->revision.id));
 	json_object_set_new(document, "local", json_boolean(set_is_local(session->set)));
 	json_object_set_new(document, "hosts", hosts);
+	if (session->stray_target)
+		json_object_set_new(document, "error",
+				    json_pack("{s:s, s:o}", "code", error_code_name(ERROR_INVALID),
+					      "message",
+					      json_sprintf(stray_text, session->stray_target)));
 	json_object_set_new(document, "summary", summary_json(session));
 }
 
-/* Usage errors (a --target that matches nothing, the removal cap) come out of planning a host:
- * where every host failed for the same cause the call as a whole was wrong. */
+/* Usage errors come out of planning a host: where every host failed for the same cause the call
+ * as a whole was wrong. One host for which prune would go too far stops all: the manifests are
+ * likely not what was meant. */
 static int planning_exit(const struct session *session)
 {
 	enum error_code code = ERROR_NONE;
+
+	for (size_t i = 0; i < fleet_count(session->fleet); i++)
+		if (fleet_visit(session->fleet, i)->plan.over_cap)
+			return EXIT_REFUSED;
 
 	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
 		const struct visit *visit = fleet_visit(session->fleet, i);
@@ -233,6 +317,8 @@ int session_exit(const struct session *session)
 {
 	if (fleet_is_cancelled(session->fleet))
 		return EXIT_INTERRUPTED;
+	if (session->stray_target)
+		return EXIT_USAGE;
 	return session->failed ? planning_exit(session) : EXIT_IN_STEP;
 }
 
@@ -266,6 +352,15 @@ int session_execute(struct session *session)
 			code = exit_worst(code, EXIT_PARTIAL);
 	}
 	return code;
+}
+
+int session_run(struct session *session, void (*task)(void *ctx, struct visit *visit), void *ctx)
+{
+	struct fleet_callbacks callbacks = { .ctx = session, .progress = on_progress };
+
+	fleet_run(session->fleet, task, ctx, &callbacks);
+	progress_clear(session->progress);
+	return fleet_is_cancelled(session->fleet) ? EXIT_INTERRUPTED : EXIT_IN_STEP;
 }
 
 static bool mounts_volume(const struct resource *container, const char *volume)

@@ -17,6 +17,7 @@ struct session {
 	int lock; /* -1, or the state directory's: one drey at a time changes hosts */
 	struct plan_summary summary; /* after session_plan() */
 	size_t failed;		     /* hosts that could not be planned */
+	const char *stray_target;    /* a --target that names nothing on any host, or NULL */
 };
 
 /* Loads, picks hosts, says so when the engine of this machine is meant (and refuses that where
@@ -26,17 +27,24 @@ int session_start(struct session *session, struct context *context,
 		  const struct fleet_options *preset);
 void session_done(struct session *session);
 
+/* Asks whether to go on, unless --yes says so. EXIT_IN_STEP: yes; else all has been said: "no",
+ * interrupted, or nobody can be asked. */
+int session_confirm(struct session *session, const char *question);
 /* Plans all hosts. */
 void session_plan(struct session *session);
 /* On stderr: why hosts could not be planned. */
 void session_print_failures(const struct session *session);
 /* Carries the plans out, telling of results and recording them; returns the exit code. */
 int session_execute(struct session *session);
+/* fleet_run() with progress; returns 130 when it was interrupted, else 0. */
+int session_run(struct session *session, void (*task)(void *ctx, struct visit *visit), void *ctx);
 /* Plans and executes what must be done to the containers that mount a Volume. */
 int session_apply_users(struct session *session, const char *volume);
 /* Prints what the plans say, and on stderr why hosts could not be planned. */
 void session_print_plans(const struct session *session);
 /* The same as the members "project", "revision", "hosts" and "summary" of a JSON document. */
 void session_add_json(const struct session *session, json_t *document);
-/* 130 when interrupted, EXIT_PARTIAL when hosts failed, else 0. */
+/* 130 when interrupted, EXIT_PARTIAL when hosts failed, else 0. EXIT_USAGE and EXIT_REFUSED (a
+ * --target that names nothing, a removal cap that some host would pass) concern all hosts:
+ * nothing may be executed then. */
 int session_exit(const struct session *session);

@@ -44,6 +44,9 @@ struct member {
 	bool initialized;
 };
 
+/* Plans are only read from engines; the others change them. */
+enum phase { PHASE_PLAN, PHASE_EXECUTE, PHASE_TASK };
+
 struct fleet {
 	struct manifest_set *set;
 	struct fleet_options options;
@@ -58,7 +61,9 @@ struct fleet {
 	int wake_fd, signal_fd;
 	atomic_size_t next;
 	atomic_bool cancelled;
-	bool executing;
+	enum phase phase;
+	void (*task)(void *ctx, struct visit *visit); /* of PHASE_TASK */
+	void *task_ctx;
 	sigset_t old_mask;
 };
 
@@ -297,10 +302,14 @@ static void *work(void *arg)
 	size_t i;
 
 	while ((i = atomic_fetch_add(&fleet->next, 1)) < fleet->count) {
-		if (fleet->executing)
-			execute_member(&fleet->members[i]);
-		else
-			plan_member(&fleet->members[i]);
+		struct member *member = &fleet->members[i];
+
+		if (fleet->phase == PHASE_PLAN)
+			plan_member(member);
+		else if (fleet->phase == PHASE_EXECUTE)
+			execute_member(member);
+		else if (member->visit.planned)
+			fleet->task(fleet->task_ctx, &member->visit);
 	}
 	pthread_mutex_lock(&fleet->lock);
 	fleet->running--;
@@ -349,7 +358,7 @@ static bool drain(struct fleet *fleet, const struct fleet_callbacks *callbacks)
 	return more;
 }
 
-static void take_signals(struct fleet *fleet)
+void fleet_take_signals(struct fleet *fleet)
 {
 	struct signalfd_siginfo info;
 
@@ -358,12 +367,12 @@ static void take_signals(struct fleet *fleet)
 
 		fleet_cancel(fleet);
 		/* Reading may be cut off at once; writing only when the user insists. */
-		for (size_t i = 0; i < fleet->count && (again || !fleet->executing); i++)
+		for (size_t i = 0; i < fleet->count && (again || fleet->phase == PHASE_PLAN); i++)
 			connection_interrupt(&fleet->members[i].connection);
 	}
 }
 
-static void run(struct fleet *fleet, bool executing, const struct fleet_callbacks *callbacks)
+static void run(struct fleet *fleet, enum phase phase, const struct fleet_callbacks *callbacks)
 {
 	size_t threads = fleet->count < (size_t)fleet->options.parallel
 				 ? fleet->count
@@ -372,7 +381,7 @@ static void run(struct fleet *fleet, bool executing, const struct fleet_callback
 	pthread_attr_t attr;
 	size_t started = 0;
 
-	fleet->executing = executing;
+	fleet->phase = phase;
 	atomic_store(&fleet->next, 0);
 	fleet->running = threads;
 	pthread_attr_init(&attr);
@@ -396,7 +405,7 @@ static void run(struct fleet *fleet, bool executing, const struct fleet_callback
 		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
 			continue;
 		if (fds[1].revents)
-			take_signals(fleet);
+			fleet_take_signals(fleet);
 		ssize_t ignored = read(fleet->wake_fd, &count, sizeof(count));
 		(void)ignored;
 	}
@@ -434,11 +443,19 @@ static void refuse_twins(struct fleet *fleet)
 
 void fleet_plan(struct fleet *fleet, const struct fleet_callbacks *callbacks)
 {
-	run(fleet, false, callbacks);
+	run(fleet, PHASE_PLAN, callbacks);
 	refuse_twins(fleet);
 }
 
 void fleet_execute(struct fleet *fleet, const struct fleet_callbacks *callbacks)
 {
-	run(fleet, true, callbacks);
+	run(fleet, PHASE_EXECUTE, callbacks);
+}
+
+void fleet_run(struct fleet *fleet, void (*task)(void *ctx, struct visit *visit), void *ctx,
+	       const struct fleet_callbacks *callbacks)
+{
+	fleet->task = task;
+	fleet->task_ctx = ctx;
+	run(fleet, PHASE_TASK, callbacks);
 }

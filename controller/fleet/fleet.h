@@ -51,12 +51,16 @@ struct visit *fleet_visit(struct fleet *fleet, size_t index);
 void fleet_plan(struct fleet *fleet, const struct fleet_callbacks *callbacks);
 /* Executes the plans of the visits that were planned. */
 void fleet_execute(struct fleet *fleet, const struct fleet_callbacks *callbacks);
+/* Runs something else for each visit that was planned, on its host's thread. */
+void fleet_run(struct fleet *fleet, void (*task)(void *ctx, struct visit *visit), void *ctx,
+	       const struct fleet_callbacks *callbacks);
 /*
  * SIGINT and SIGTERM are blocked while a fleet exists and come through a descriptor that
- * fleet_plan() and fleet_execute() watch: the first ends everything at its next safe point, the
+ * fleet_plan(), fleet_execute() and fleet_run() watch: the first ends everything at its next safe point, the
  * second cuts running requests off. Whoever waits for something else meanwhile (a prompt) polls
- * the descriptor too, and calls fleet_cancel() himself.
+ * the descriptor too, and calls fleet_take_signals() when it is readable.
  */
 int fleet_signal_fd(const struct fleet *fleet);
+void fleet_take_signals(struct fleet *fleet);
 void fleet_cancel(struct fleet *fleet);
 bool fleet_is_cancelled(const struct fleet *fleet);

@@ -130,10 +130,14 @@ int plan_build(const struct pass *pass, const struct plan_options *options, stru
 		draft_compare(draft, &draft->items[i]);
 	draft_cascade(draft);
 	draft_leftovers(draft);
-	if (draft_select(draft, err) == 0 && (!options->prune || draft_prune(draft, err) == 0)) {
+	*ret_plan = (struct plan){ 0 };
+	if (draft_select(draft, err) == 0) {
+		ret_plan->over_cap = options->prune && draft_prune(draft, err) < 0;
+		ret = ret_plan->over_cap ? -1 : 0;
+	}
+	if (ret == 0) {
 		note_unfinished(draft);
 		draft_finish(draft, ret_plan);
-		ret = 0;
 	}
 	free_needs(draft);
 	return ret;

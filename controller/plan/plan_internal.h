@@ -35,6 +35,7 @@ struct draft {
 	size_t count, declared;
 	json_t *index; /* "Kind/name" -> number of the declared candidate */
 	VEC(const char *) warnings;
+	bool *target_hits;
 };
 
 /* NULL: no such declared resource. */

@@ -122,6 +122,7 @@ void draft_finish(struct draft *draft, struct plan *ret_plan)
 		.warnings = arena_alloc(draft->arena,
 					(draft->warnings.count + 1) * sizeof(const char *)),
 		.warning_count = draft->warnings.count,
+		.target_hits = draft->target_hits,
 	};
 	for (size_t i = 0; i < count; i++)
 		copy_action(draft, &draft->items[order[i]], &ret_plan->actions[i]);

@@ -46,7 +46,8 @@ static bool target_is_declared(const struct manifest_set *set, const struct targ
 	return false;
 }
 
-static int mark_target(struct draft *draft, const char *text, bool *marked, struct error *err)
+static int mark_target(struct draft *draft, const char *text, bool *marked, bool *ret_hit,
+		       struct error *err)
 {
 	const char *here = draft->pass->desired->host->name;
 	const struct manifest_set *set = draft->pass->set;
@@ -61,14 +62,10 @@ static int mark_target(struct draft *draft, const char *text, bool *marked, stru
 		if (target_matches(&target, &draft->items[i].action))
 			found = marked[i] = true;
 	}
-	if (found || (!target.host && target_is_declared(set, &target)))
+	*ret_hit = found || (!target.host && target_is_declared(set, &target));
+	/* It may be a leftover of another host: whoever asks them all can tell. */
+	if (*ret_hit || (!target.host && set && set_host_count(set) > 1))
 		return 0;
-	if (!target.host && set && set_host_count(set) > 1) {
-		/* It may be a leftover of another host. */
-		vec_push(&draft->warnings,
-			 arena_printf(draft->arena, "target %s matches nothing here", text));
-		return 0;
-	}
 	return error_set(err, ERROR_INVALID, "target '%s' matches nothing on %s", text, here);
 }
 
@@ -150,8 +147,11 @@ int draft_select(struct draft *draft, struct error *err)
 
 	if (options->target_count == 0 && !options->selector)
 		return 0;
+	draft->target_hits = arena_alloc(draft->arena,
+					 (options->target_count + 1) * sizeof(*draft->target_hits));
 	for (size_t i = 0; i < options->target_count; i++) {
-		if (mark_target(draft, options->targets[i], targeted, err) < 0)
+		if (mark_target(draft, options->targets[i], targeted, &draft->target_hits[i], err) <
+		    0)
 			return -1;
 	}
 	if (options->selector && mark_selector(draft, matched, err) < 0)
