@@ -80,7 +80,7 @@ char *tunnel_quote(const char *text);
  * Strings live as long as the host; NULL when unknown. */
 struct tunnel_host_info {
 	const char *fingerprint; /* "SHA256:…" of the key the server showed */
-	bool host_key_known;     /* known_hosts has that very key */
+	bool host_key_known;	 /* known_hosts has that very key */
 	/* The line that would make it known; NULL where the file says otherwise of this host. */
 	const char *known_hosts_line;
 	const char *banner; /* "SSH-2.0-OpenSSH_9.2p1" */
