@@ -6,7 +6,6 @@
 #include "controller/loop/loop.h"
 #include "controller/state/state.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +13,6 @@ enum {
 	INTERVAL_MIN_MS = 1000,
 	INTERVAL_MAX_MS = 7 * 24 * 3600 * 1000,
 	MAX_REMOVALS_DEFAULT = 10, /* percent */
-	/* A pool of memory a thread would keep what the busiest moment of each has taken. */
-	MEMORY_POOLS = 2,
 };
 
 /* "90s", "5m", "1h30m" */
@@ -100,7 +97,6 @@ static int run_controller(struct context *context)
 	/* A service logs what it does; --quiet leaves what went wrong. */
 	if (!given->quiet && context->log.level < LOG_LEVEL_INFO)
 		context->log.level = LOG_LEVEL_INFO;
-	mallopt(M_ARENA_MAX, MEMORY_POOLS);
 	if (loop_run(&options, &err) < 0)
 		return command_fail(context, exit_of(&err), &err);
 	return EXIT_IN_STEP;

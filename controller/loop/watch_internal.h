@@ -18,6 +18,8 @@ struct git_dir {
 	int wd;
 };
 
+enum { WATCH_BUFFER = 64 * 1024 };
+
 struct watch {
 	const struct logger *log;
 	char *dir;	  /* absolute */
@@ -25,6 +27,9 @@ struct watch {
 	const char *base; /* its name there */
 	int epoll_fd;	  /* holds the descriptor of libinotifytools, which changes */
 	int inotify_fd;	  /* -1: none */
+	/* What was read and not yet taken: [at, len) of it. */
+	char *buffer;
+	size_t at, len;
 	int parent_wd;
 	VEC(struct git_dir) git_dirs;
 	VEC(struct writer) writers;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The watches themselves, by libinotifytools: it adds them, reads the events and knows which
- * directory a watch descriptor stands for. Left to it are only single directories:
+ * The watches themselves, by libinotifytools: it adds them and knows which directory a watch
+ * descriptor stands for. Left to it are only single directories:
  *  - its recursive walk gives up at the first file that vanishes under it, which is what a
  *    checkout does, so the walk is here;
  *  - it keeps what it knows of directories that were removed or moved, and can't drop it once
  *    the kernel has, so after such a change it is started afresh;
- *  - inotifytools_next_event(0) waits for ever, inotifytools_next_events(0, 1) does not;
  *  - it has no call for its descriptor, and makes it without IN_CLOEXEC: the descriptor that is
- *    new in /proc/self/fd after inotifytools_initialize() is it.
+ *    new in /proc/self/fd after inotifytools_initialize() is it;
+ *  - it waits for events by select(2), which a descriptor of 1024 and above overruns (glibc
+ *    aborts then), and a controller of many hosts has as many. So they are read here.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -91,6 +92,7 @@ static int start_library(struct watch *watch, struct error *err)
 				 "/proc/self/fd; is /proc mounted?",
 				 watch->dir);
 	if (fcntl(watch->inotify_fd, F_SETFD, FD_CLOEXEC) < 0 ||
+	    fcntl(watch->inotify_fd, F_SETFL, O_NONBLOCK) < 0 ||
 	    epoll_ctl(watch->epoll_fd, EPOLL_CTL_ADD, watch->inotify_fd, &event) < 0)
 		return error_errno(err, errno, "watch %s", watch->dir);
 	return 0;
@@ -100,9 +102,8 @@ static void stop_library(struct watch *watch)
 {
 	if (watch->inotify_fd < 0)
 		return;
-	/* What is left in its buffer would come back under the next descriptor's numbers. */
-	while (inotifytools_next_events(0, 1))
-		;
+	/* Watch descriptors begin at 1 again: what is left would be taken for something else. */
+	watch->at = watch->len = 0;
 	/* Closes the descriptor, by which it leaves the epoll set. */
 	inotifytools_cleanup();
 	watch->inotify_fd = -1;
@@ -199,6 +200,9 @@ int watch_tree_build(struct watch *watch, struct error *err)
 
 	error_clear(err);
 	stop_library(watch);
+	/* Aligned for anything, as events in it are (inotify(7)). */
+	if (!watch->buffer)
+		watch->buffer = xmalloc(WATCH_BUFFER);
 	if (start_library(watch, err) < 0)
 		return -1;
 	watch->parent_wd = add(&walk, watch->parent, NAME_EVENTS);
@@ -230,15 +234,32 @@ void watch_tree_done(struct watch *watch)
 {
 	stop_library(watch);
 	vec_done(&watch->git_dirs);
+	free(TAKE(watch->buffer));
+}
+
+/* The next whole event in the buffer; the kernel gives no half ones. */
+static const struct inotify_event *next_in_buffer(struct watch *watch)
+{
+	const struct inotify_event *event = (const void *)(watch->buffer + watch->at);
+	size_t left = watch->len - watch->at;
+
+	if (left < sizeof(*event) || left < sizeof(*event) + event->len)
+		return NULL;
+	watch->at += sizeof(*event) + event->len;
+	return event;
 }
 
 const struct inotify_event *watch_tree_next(struct watch *watch, const char **ret_dir)
 {
-	const struct inotify_event *event;
+	const struct inotify_event *event = next_in_buffer(watch);
 
-	if (watch->inotify_fd < 0)
-		return NULL;
-	event = inotifytools_next_events(0, 1);
+	if (!event && watch->inotify_fd >= 0) {
+		ssize_t len = read(watch->inotify_fd, watch->buffer, WATCH_BUFFER);
+
+		watch->at = 0;
+		watch->len = len > 0 ? (size_t)len : 0;
+		event = next_in_buffer(watch);
+	}
 	*ret_dir = event && event->wd >= 0 ? inotifytools_filename_from_wd(event->wd) : NULL;
 	return event;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -334,6 +335,24 @@ Test(watch, no_descriptor_is_left_to_children)
 
 	start(&bench, NULL);
 	sh(&bench, "! ls -l /proc/self/fd | grep inotify");
+	stop(&bench);
+}
+
+Test(watch, descriptors_above_those_of_select_are_fine)
+{
+	struct bench bench;
+	int last = -1;
+
+	start(&bench, NULL);
+	while (last < FD_SETSIZE + 10) {
+		last = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (last < 0)
+			break; /* the limit of this machine is lower: then nothing can go wrong */
+	}
+	sh(&bench, "mv fleet/sub fleet/bus");
+	expect_one(&bench);
+	sh(&bench, "echo 2 > fleet/bus/db.yaml");
+	expect_one(&bench);
 	stop(&bench);
 }
 
