@@ -6,8 +6,8 @@
   fakefleet.py serve --answers FILE --dir DIR --count N [--log FILE]    DIR/h1.sock ... DIR/hN.sock answer so
 
 Replayed by method and path, without the version prefix and the query; HEAD as GET without a body. /events stays open and says
-nothing until a line is written to DIR/hN.event, a FIFO: the line goes out as an event. What was not recorded is a
-404, as on a real engine; nothing changes anything. Not for tests of behaviour: those have real engines.
+nothing until a line is written to DIR/hN.event, a FIFO: the line goes out as an event. Each host has an engine ID of its
+own. What was not recorded is a 404, as on a real engine; nothing changes anything. Not for tests of behaviour: those have real engines.
 """
 
 import argparse
@@ -76,6 +76,8 @@ class Host:
     def __init__(self, name, answers, log):
         self.name, self.answers, self.log_file = name, answers, log
         self.listeners = set()
+        # One engine under many names would be refused.
+        self.engine_id = json.loads(answers["/info"]["body"])["ID"]
 
     def log(self, method, target):
         if self.log_file:
@@ -105,7 +107,7 @@ class Host:
     def answer(self, method, path, writer):
         lost = {"status": 404, "headers": {"Content-Type": "application/json"}, "body": '{"message":"page not found"}'}
         found = self.answers.get(path, lost) if method in ("GET", "HEAD") else lost
-        body = found["body"].encode()
+        body = found["body"].replace(self.engine_id, f"{self.engine_id}:{self.name}").encode()
         lines = [f"HTTP/1.1 {found['status']} Replayed"]
         lines += [f"{key}: {value}" for key, value in found["headers"].items()]
         lines += [f"Content-Length: {len(body)}", "", ""]
