@@ -29,6 +29,7 @@ struct manifest_set {
 	size_t resource_count;
 	struct desired *desired; /* by host, in the order of set_host() */
 	size_t host_count;
+	const struct sources *sources; /* NULL until it is loaded */
 };
 
 static void release_json(void *json)
@@ -340,6 +341,7 @@ static void build(struct load *load)
 	find_project(load);
 	parse_defaults(load);
 	sources_init(load);
+	load->set->sources = load->sources;
 	decode_hosts(load);
 	decode_rest(load);
 	finish(load);
@@ -435,6 +437,12 @@ const struct resource *set_project_resource(const struct manifest_set *set)
 bool set_is_local(const struct manifest_set *set)
 {
 	return set->local;
+}
+
+void set_hide_secrets(const struct manifest_set *set, char *text)
+{
+	if (set && set->sources)
+		sources_hide_secrets(set->sources, text);
 }
 
 const char *set_digest(const struct manifest_set *set)

@@ -54,6 +54,11 @@ bool set_is_local(const struct manifest_set *set);
 /* SHA-256 (hex) over all files' names and contents, env files' among them; not those of secrets. */
 const char *set_digest(const struct manifest_set *set);
 
+/* Blots out, in place, the value of each Secret that the manifests refer to, wherever it stands:
+ * for texts that come from elsewhere, such as an engine's complaint. Values of less than four
+ * bytes stay. */
+void set_hide_secrets(const struct manifest_set *set, char *text);
+
 /* Resources of SCOPE_PROJECT of one kind, in the order of their names. */
 size_t set_count(const struct manifest_set *set, const char *kind);
 const struct resource *set_at(const struct manifest_set *set, const char *kind, size_t index);

@@ -7,8 +7,12 @@
 #include <sys/stat.h>
 
 #include "controller/base/io.h"
+#include "controller/base/mem.h"
 
-enum { SECRET_MAX = 64 * 1024 };
+enum {
+	SECRET_MAX = 64 * 1024,
+	HIDDEN_MIN = 4, /* what is shorter is found everywhere and would hide the message */
+};
 
 struct secret_value {
 	const struct document *document;
@@ -188,6 +192,30 @@ static enum lookup look_up_secret(struct resolver *resolver, const char *name,
 	vec_push(&sources->secrets, value);
 	*ret_value = value.value;
 	return value.value ? LOOKUP_FOUND : LOOKUP_FAILED;
+}
+
+static void mark_value(const char *text, const char *value, bool *hidden)
+{
+	size_t len = strlen(value);
+
+	if (len < HIDDEN_MIN)
+		return;
+	for (const char *at = text; (at = strstr(at, value)); at++)
+		memset(&hidden[at - text], true, len);
+}
+
+void sources_hide_secrets(const struct sources *sources, char *text)
+{
+	size_t len = strlen(text);
+	/* One secret may hold another: marked all first, blotted out then. */
+	CLEANUP(cleanup_free) bool *hidden = xcalloc(len + 1, sizeof(*hidden));
+
+	for (size_t i = 0; i < sources->secrets.count; i++)
+		if (sources->secrets.items[i].value)
+			mark_value(text, sources->secrets.items[i].value->text, hidden);
+	for (size_t i = 0; i < len; i++)
+		if (hidden[i])
+			text[i] = '*';
 }
 
 /* A member, or a member of a member: "db.port". Keys may hold dots themselves. */

@@ -36,5 +36,8 @@ void sources_init(struct load *load);
 /* The tree with its references replaced by what they name. */
 const struct node *resolve(struct resolver *resolver, const struct node *node);
 
+/* See set_hide_secrets(). */
+void sources_hide_secrets(const struct sources *sources, char *text);
+
 /* getenv(3), or what the caller of set_load() has in its place. */
 const char *sources_getenv(const struct load *load, const char *name);

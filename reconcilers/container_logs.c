@@ -154,6 +154,7 @@ const char *call_last_lines(struct pass *pass, const char *id, const struct reso
 		}
 		if (want)
 			hide_secrets(reader.text.data, want->secrets, want->spec);
+		set_hide_secrets(pass->set, reader.text.data);
 		ret = join_lines(pass, reader.text.data);
 	}
 	str_done(&reader.text);

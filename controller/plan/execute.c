@@ -55,6 +55,9 @@ static void run(struct pass *pass, const struct action *action, struct result *r
 		  action->kind->name, action->name);
 	failed = reconciler->apply(pass, action, &result->err);
 	result->duration_ms = io_now_ms() - start_ms;
+	/* Engines quote what they were sent. */
+	if (failed)
+		set_hide_secrets(pass->set, result->err.text);
 	if (failed == 0)
 		result->outcome = OUTCOME_DONE;
 	else if (result->err.code == ERROR_CANCELLED)

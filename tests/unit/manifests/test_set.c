@@ -178,6 +178,25 @@ Test(set, digests_hold_no_secrets)
 	free(c);
 }
 
+Test(set, secrets_are_blotted_out_of_foreign_text)
+{
+	char text[] = "it was sent hunter2 and URL=db:hunter2@1.2";
+
+	loaded_good(&loaded, "apiVersion: drey/v1\nkind: Project\nmetadata: { name: p }\n"
+			     "spec: { env: [PASSWORD, TAG] }\n"
+			     "---\napiVersion: drey/v1\nkind: Secret\nmetadata: { name: a }\n"
+			     "spec: { env: PASSWORD }\n"
+			     "---\napiVersion: drey/v1\nkind: Secret\nmetadata: { name: short }\n"
+			     "spec: { env: TAG }\n"
+			     "---\napiVersion: drey/v1\nkind: Host\nmetadata: { name: h1 }\n"
+			     "spec: { address: \"unix:///run/docker.sock\" }\n"
+			     "---\napiVersion: drey/v1\nkind: Container\nmetadata: { name: web }\n"
+			     "spec:\n  image: busy:1\n"
+			     "  environment: { A: \"${secret.a}\", B: \"${secret.short}\" }\n");
+	set_hide_secrets(loaded.set, text);
+	cr_expect_str_eq(text, "it was sent ******* and URL=db:*******@1.2");
+}
+
 Test(set, resources_of_a_project_are_found_by_kind_and_name)
 {
 	loaded_good(&loaded, PROJECT HOST("b", "") HOST("a", "") DOCUMENT
