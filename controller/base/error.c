@@ -21,7 +21,8 @@ static void put(char *buf, size_t size, const char *fmt, va_list ap)
 	memcpy(buf + at, ellipsis, sizeof(ellipsis));
 }
 
-static void putf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void putf(char *buf, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 static void putf(char *buf, size_t size, const char *fmt, ...)
 {
 	va_list ap;

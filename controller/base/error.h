@@ -14,16 +14,16 @@
 
 enum error_code {
 	ERROR_NONE,
-	ERROR_INVALID,     /* the input is wrong: manifests, options, names */
+	ERROR_INVALID,	   /* the input is wrong: manifests, options, names */
 	ERROR_NOT_FOUND,   /* it is not there */
-	ERROR_CONFLICT,    /* something else stands in the way */
-	ERROR_DENIED,      /* not allowed: login, permission, registry credentials */
-	ERROR_TIMEOUT,     /* it did not answer in time */
+	ERROR_CONFLICT,	   /* something else stands in the way */
+	ERROR_DENIED,	   /* not allowed: login, permission, registry credentials */
+	ERROR_TIMEOUT,	   /* it did not answer in time */
 	ERROR_UNREACHABLE, /* the other side can't be reached, or the connection broke */
 	ERROR_UNSUPPORTED, /* the engine, or its version, can't do this */
-	ERROR_REFUSED,     /* drey refuses: data would be lost, the object is foreign */
-	ERROR_REMOTE,      /* the engine or registry reported a failure, or talks nonsense */
-	ERROR_SYSTEM,      /* a system call failed here */
+	ERROR_REFUSED,	   /* drey refuses: data would be lost, the object is foreign */
+	ERROR_REMOTE,	   /* the engine or registry reported a failure, or talks nonsense */
+	ERROR_SYSTEM,	   /* a system call failed here */
 	ERROR_CANCELLED,   /* interrupted by a signal or the caller */
 };
 

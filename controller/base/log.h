@@ -15,8 +15,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 
 struct logger {
 	enum log_level level; /* messages above it are dropped */
-	int fd;               /* where lines go; stderr */
-	bool journal;         /* <N> prefixes instead of time stamps */
+	int fd;		      /* where lines go; stderr */
+	bool journal;	      /* <N> prefixes instead of time stamps */
 };
 
 /* Sets *log up for stderr, asking the environment for journald. */

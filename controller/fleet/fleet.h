@@ -56,9 +56,9 @@ void fleet_run(struct fleet *fleet, void (*task)(void *ctx, struct visit *visit)
 	       const struct fleet_callbacks *callbacks);
 /*
  * SIGINT and SIGTERM are blocked while a fleet exists and come through a descriptor that
- * fleet_plan(), fleet_execute() and fleet_run() watch: the first ends everything at its next safe point, the
- * second cuts running requests off. Whoever waits for something else meanwhile (a prompt) polls
- * the descriptor too, and calls fleet_take_signals() when it is readable.
+ * fleet_plan(), fleet_execute() and fleet_run() watch: the first ends everything at its next safe
+ * point, the second cuts running requests off. Whoever waits for something else meanwhile (a
+ * prompt) polls the descriptor too, and calls fleet_take_signals() when it is readable.
  */
 int fleet_signal_fd(const struct fleet *fleet);
 void fleet_take_signals(struct fleet *fleet);

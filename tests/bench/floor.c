@@ -68,8 +68,9 @@ static json_t *list(struct client *client)
 
 static void start(struct client *client, CURL *easy, const json_t *row)
 {
-	CLEANUP(cleanup_free) char *path = xasprintf(
-		"/containers/%s/json", json_string_value(json_object_get(row, "Id")));
+	CLEANUP(cleanup_free)
+	char *path =
+		xasprintf("/containers/%s/json", json_string_value(json_object_get(row, "Id")));
 
 	aim(easy, client->socket, path);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +14,7 @@ static char dir[64];
 
 static void setup(void)
 {
-	strcpy(dir, "/tmp/drey-conditions-XXXXXX");
+	snprintf(dir, sizeof(dir), "/tmp/drey-conditions-XXXXXX");
 	cr_assert_not_null(mkdtemp(dir));
 }
 

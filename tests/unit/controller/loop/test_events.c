@@ -125,7 +125,7 @@ static void fake_start(struct fake *fake)
 	*fake = (struct fake){ 0 };
 	pthread_mutex_init(&fake->lock, NULL);
 	snprintf(fake->path, sizeof(fake->path), "/tmp/drey-events-%d.sock", (int)getpid());
-	strcpy(address.sun_path, fake->path);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", fake->path);
 	fake->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	cr_assert_eq(bind(fake->fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	cr_assert_eq(listen(fake->fd, 8), 0);
