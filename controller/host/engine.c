@@ -274,7 +274,11 @@ int engine_stream_json(struct engine *engine, struct engine_request *request,
 
 	ndjson_init(&nd, item, ctx);
 	struct engine_stream stream = {
-		.request = *request, .sink = feed, .ctx = &nd, .idle_timeout_ms = idle_timeout_ms
+		.request = *request,
+		.sink = feed,
+		.ctx = &nd,
+		.idle_timeout_ms = idle_timeout_ms,
+		.trickles = true,
 	};
 	int rc = engine_stream(engine, &stream, err);
 	if (rc == 0)

@@ -119,6 +119,7 @@ struct engine_stream {
 	const char *content_type; /* of the upload */
 	void *ctx;
 	int idle_timeout_ms;
+	bool trickles; /* little comes at a time: no large buffer is kept for it */
 };
 MUST_CHECK int engine_stream(struct engine *engine, struct engine_stream *stream,
 			     struct error *err);

@@ -22,6 +22,7 @@ enum {
 	MESSAGE_CEILING = 512,
 	STREAM_BUFFER = 256 * 1024,
 	REPLY_BUFFER = 64 * 1024,
+	TRICKLE_BUFFER = 16 * 1024,
 };
 
 struct transfer {
@@ -199,6 +200,13 @@ static CURL *take_easy(struct engine *engine)
 	return easy;
 }
 
+static long buffer_of(const struct transfer *t)
+{
+	if (!t->stream)
+		return REPLY_BUFFER;
+	return t->stream->trickles ? TRICKLE_BUFFER : STREAM_BUFFER;
+}
+
 static void set_up(struct transfer *t)
 {
 	struct engine *engine = t->engine;
@@ -223,8 +231,7 @@ static void set_up(struct transfer *t)
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, 118L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)engine->connect_timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
-			 (long)(t->stream ? STREAM_BUFFER : REPLY_BUFFER));
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer_of(t));
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->text);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

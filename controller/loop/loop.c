@@ -83,6 +83,22 @@ static void sweep_state(struct loop *loop, struct loop_host *host, const struct 
 	json_decref(keep);
 }
 
+static void tell_status(struct loop *loop)
+{
+	size_t in_step = 0;
+
+	for (size_t i = 0; i < loop->hosts.count; i++)
+		in_step += loop->hosts.items[i]->in_step;
+	CLEANUP(cleanup_free)
+	char *status = xasprintf("STATUS=%zu of %zu hosts in step%s", in_step, loop->hosts.count,
+				 loop->faults ? ", the manifests are broken" : "");
+	if (str_eq(status, loop->told))
+		return;
+	notify_send(status);
+	free(loop->told);
+	loop->told = TAKE(status);
+}
+
 static void take_report(struct loop *loop, struct loop_host *host, const struct report *report)
 {
 	if (report->err.code == ERROR_CANCELLED)
@@ -97,8 +113,10 @@ static void take_report(struct loop *loop, struct loop_host *host, const struct 
 		host->in_step = report_in_step(report);
 	}
 	conditions_record(loop->conditions, report, manifests_time_ms());
-	if (!report->begun)
+	if (!report->begun) {
 		manifests_judge(loop);
+		tell_status(loop);
+	}
 }
 
 static void take_up(struct loop *loop, struct loop_host *host)
@@ -197,18 +215,6 @@ static void take_signals(struct loop *loop)
 
 /* --- turning */
 
-static void tell_status(struct loop *loop)
-{
-	size_t in_step = 0;
-
-	for (size_t i = 0; i < loop->hosts.count; i++)
-		in_step += loop->hosts.items[i]->in_step;
-	CLEANUP(cleanup_free)
-	char *status = xasprintf("STATUS=%zu of %zu hosts in step%s", in_step, loop->hosts.count,
-				 loop->faults ? ", the manifests are broken" : "");
-	notify_send(status);
-}
-
 static void tell_obstacle(struct loop *loop, int64_t now_ms)
 {
 	int64_t since_ms;
@@ -231,6 +237,16 @@ static int64_t sooner(int64_t a_ms, int64_t b_ms)
 static int64_t until(int64_t at_ms, int64_t now_ms)
 {
 	return at_ms > now_ms ? at_ms - now_ms : 0;
+}
+
+/* Looks and loads take memory that an idle loop does not need. */
+static void rest(struct loop *loop)
+{
+	loop->rest_at_ms = INT64_MAX;
+	if (loop->running)
+		return; /* the end of the last look sets it again */
+	hosts_rest(loop);
+	malloc_trim(0);
 }
 
 /* Manifests, timers, looks; returns how long nothing has to be done. */
@@ -259,13 +275,9 @@ static int64_t do_due(struct loop *loop)
 	wait_ms = sooner(wait_ms, until(loop->reload_at_ms, now_ms));
 	if (loop->running < (size_t)loop->options.parallel)
 		wait_ms = sooner(wait_ms, queue_wait(loop->queue, now_ms));
-	/* Looks and loads take memory that an idle loop does not need. */
-	if (loop->trim && loop->running == 0) {
-		loop->trim = false;
-		malloc_trim(0);
-		tell_status(loop);
-	}
-	return wait_ms;
+	if (now_ms >= loop->rest_at_ms)
+		rest(loop);
+	return sooner(wait_ms, until(loop->rest_at_ms, now_ms));
 }
 
 static void turn(struct loop *loop)
@@ -342,6 +354,7 @@ static void close_loop(struct loop *loop)
 	free(loop->subject);
 	free(loop->faults);
 	free(loop->status);
+	free(loop->told);
 	pthread_mutex_destroy(&loop->twins_lock);
 	close_fd(loop->signal_fd);
 	close_fd(loop->epoll_fd);
@@ -369,7 +382,7 @@ int loop_run(const struct loop_options *options, struct error *err)
 		loop.queue = queue_new(LOOP_BACKOFF_MS, LOOP_BACKOFF_MAX_MS, 0);
 		loop.pool = pool_new(loop.options.parallel, look_run);
 		loop.conditions = conditions_new(options->state_dir, loop.log);
-		loop.reload_at_ms = INT64_MAX;
+		loop.reload_at_ms = loop.rest_at_ms = INT64_MAX;
 		log_info(loop.log, "watching dir=%s state=%s", options->dir, options->state_dir);
 		notify_send("READY=1\nSTATUS=Loading the manifests");
 		while (!loop.stopping || hosts_are_busy(&loop))

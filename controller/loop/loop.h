@@ -27,6 +27,7 @@ enum {
 	LOOP_GAP_MAX_MS = 2000,
 	LOOP_REMOVING_MS = 1000,	 /* until what the engine is removing is gone */
 	LOOP_HELD_MS = 2000,		 /* until a backup lets go of the host */
+	LOOP_REST_MS = 5000,		 /* after the last look */
 	LOOP_LOCK_REMARK_MS = 10 * 1000, /* what holds a load up is told of after this time */
 };
 

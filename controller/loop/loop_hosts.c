@@ -305,7 +305,7 @@ void hosts_look_done(struct loop *loop, struct loop_host *host)
 
 	host->running = false;
 	loop->running--;
-	loop->trim = true;
+	loop->rest_at_ms = now_ms + LOOP_REST_MS;
 	set_unref(look->set);
 	look->set = NULL;
 	look->resource = NULL;
@@ -362,6 +362,16 @@ bool hosts_are_busy(const struct loop *loop)
 		if (loop->hosts.items[i]->running || loop->hosts.items[i]->events)
 			return true;
 	return false;
+}
+
+void hosts_rest(struct loop *loop)
+{
+	for (size_t i = 0; i < loop->hosts.count; i++) {
+		struct loop_host *host = loop->hosts.items[i];
+
+		if (host->connected && !host->running)
+			connection_reset(&host->connection);
+	}
 }
 
 void hosts_free(struct loop *loop)

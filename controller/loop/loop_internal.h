@@ -90,14 +90,16 @@ struct loop {
 	char *faults;	     /* what was last said about broken manifests; NULL: they are fine */
 	char *status;	     /* of the revision, as last recorded */
 
+	char *told; /* systemd */
+
 	VEC(struct loop_host *) hosts; /* items: main; the list itself under twins_lock */
 	pthread_mutex_t twins_lock;
 	size_t running;
 	int64_t reload_at_ms; /* secrets and revision are read again */
 	int64_t watchdog_ms, watchdog_at_ms;
 	int64_t obstacle_said_ms;
-	bool trim;    /* memory is to be given back once nothing runs */
-	int stopping; /* signals that asked for the end */
+	int64_t rest_at_ms; /* when what an idle loop does not need is given up */
+	int stopping;	    /* signals that asked for the end */
 	atomic_bool cancelled;
 };
 
@@ -115,6 +117,8 @@ void hosts_stream_ended(struct loop *loop, struct loop_host *host);
 void hosts_stop(struct loop *loop); /* every host is to end at its next safe point */
 void hosts_cut(struct loop *loop);  /* what runs is cut off */
 bool hosts_are_busy(const struct loop *loop);
+/* Engines of hosts that nobody looks at: each takes 50 KiB, and is made again in no time. */
+void hosts_rest(struct loop *loop);
 void hosts_free(struct loop *loop);
 
 /* --- loop_manifests.c */

@@ -191,7 +191,7 @@ static struct manifest_set *load(struct loop *loop)
 		loop->faults = NULL;
 	}
 	diagnostics_done(&diagnostics);
-	loop->trim = true;
+	loop->rest_at_ms = io_now_ms() + LOOP_REST_MS;
 	return set;
 }
 
