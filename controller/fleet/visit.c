@@ -84,6 +84,9 @@ void connection_interrupt(struct connection *connection)
 
 	if (engine)
 		engine_interrupt(engine);
+	/* Also wakes up who is still connecting. */
+	if (connection->tunnel_host)
+		tunnel_host_interrupt(connection->tunnel_host);
 }
 
 void connection_reset(struct connection *connection)

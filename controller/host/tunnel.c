@@ -112,8 +112,8 @@ static void free_host(struct tunnel_host *host)
 	free(host);
 }
 
-/* Everything of a host that the I/O thread holds; the struct stays. */
-static void take_down(struct tunnel_host *host)
+/* Ends the connection, or the attempt at one, and all that waits for it. */
+static void drop_connection(struct tunnel_host *host)
 {
 	struct error err;
 
@@ -127,6 +127,12 @@ static void take_down(struct tunnel_host *host)
 		host->attempt = NULL;
 	}
 	host->state = HOST_DOWN;
+}
+
+/* Everything of a host that the I/O thread holds; the struct stays. */
+static void take_down(struct tunnel_host *host)
+{
+	drop_connection(host);
 	if (host->touched)
 		TAILQ_REMOVE(&host->tunnel->touched, host, touched_link);
 	host->touched = false;
@@ -150,6 +156,10 @@ static void take_request(struct tunnel *tunnel, struct tunnel_request *request)
 		take_down(host);
 		LIST_INSERT_HEAD(&tunnel->removed, host, link);
 		tunnel_request_done(tunnel, request);
+		break;
+	case REQUEST_INTERRUPT:
+		drop_connection(host);
+		free(request); /* nobody waits for it */
 		break;
 	case REQUEST_CONNECT:
 	case REQUEST_EXEC:
@@ -550,6 +560,23 @@ int tunnel_host_connect(struct tunnel_host *host, struct error *err)
 	struct tunnel_request request = { .kind = REQUEST_CONNECT, .host = host };
 
 	return run_request(host->tunnel, &request, err);
+}
+
+void tunnel_host_interrupt(struct tunnel_host *host)
+{
+	struct tunnel_queue *queue = host->tunnel->queue;
+	struct tunnel_request *request = xcalloc(1, sizeof(*request));
+
+	request->kind = REQUEST_INTERRUPT;
+	request->host = host;
+	pthread_mutex_lock(&queue->lock);
+	if (host->tunnel->stop) {
+		free(request); /* all that waits is being woken up */
+	} else {
+		STAILQ_INSERT_TAIL(&queue->requests, request, link);
+		wake(queue);
+	}
+	pthread_mutex_unlock(&queue->lock);
 }
 
 int tunnel_host_exec(struct tunnel_host *host, const char *command, char **ret_output,

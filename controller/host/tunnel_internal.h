@@ -42,7 +42,7 @@ struct tunnel_watch {
 
 /* What another thread asks of the I/O thread, and waits for. */
 struct tunnel_request {
-	enum { REQUEST_ADD, REQUEST_REMOVE, REQUEST_CONNECT, REQUEST_EXEC } kind;
+	enum { REQUEST_ADD, REQUEST_REMOVE, REQUEST_INTERRUPT, REQUEST_CONNECT, REQUEST_EXEC } kind;
 	struct tunnel_host *host;
 	const char *command;
 	char *output;

@@ -224,6 +224,14 @@ static void finish_retiring(struct loop *loop, struct loop_host *host)
 	free_host(host);
 }
 
+static void interrupt(struct loop_host *host)
+{
+	pthread_mutex_lock(&host->connection_lock);
+	if (host->connected)
+		connection_interrupt(&host->connection);
+	pthread_mutex_unlock(&host->connection_lock);
+}
+
 static void retire(struct loop *loop, struct loop_host *host)
 {
 	if (!host->retiring)
@@ -232,6 +240,8 @@ static void retire(struct loop *loop, struct loop_host *host)
 	atomic_store(&host->cancelled, true);
 	if (host->events)
 		events_stop(host->events);
+	if (!atomic_load(&host->acting))
+		interrupt(host);
 	finish_retiring(loop, host);
 }
 
@@ -328,14 +338,6 @@ void hosts_stream_ended(struct loop *loop, struct loop_host *host)
 
 /* --- the end */
 
-static void interrupt(struct loop_host *host)
-{
-	pthread_mutex_lock(&host->connection_lock);
-	if (host->connected)
-		connection_interrupt(&host->connection);
-	pthread_mutex_unlock(&host->connection_lock);
-}
-
 void hosts_stop(struct loop *loop)
 {
 	for (size_t i = 0; i < loop->hosts.count; i++) {
@@ -343,8 +345,8 @@ void hosts_stop(struct loop *loop)
 
 		if (host->events)
 			events_stop(host->events);
-		/* Who only looks may be cut off at once. */
-		if (host->running && !atomic_load(&host->acting))
+		/* Who only looks, or connects, may be cut off at once. */
+		if (!atomic_load(&host->acting))
 			interrupt(host);
 	}
 }

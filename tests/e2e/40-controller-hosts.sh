@@ -84,6 +84,17 @@ wait_until 60 in_step h1
 assert_eq "$(engine h1 GET '/containers/json?all=1' | jq length)" 1 "nothing is left of the interruption"
 stop_controller 0
 
+# --- nor does a host that does not answer hold up the end
+sed -i 's/connect_timeout: .*/connect_timeout: 60s/' m/host-h1.yaml
+fleet cut h1
+: >"$LOG"
+start_controller m
+wait_until 10 log_has 'manifests loaded'
+seconds=$SECONDS
+stop_controller 0
+[ $((SECONDS - seconds)) -le 5 ] || fail "ending took $((SECONDS - seconds)) s"
+fleet heal h1
+
 # --- a disk without room for the state stops nothing
 mkdir small
 mount -t tmpfs -o size=64k none small
