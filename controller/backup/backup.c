@@ -210,6 +210,7 @@ static int run_job(struct job *job, json_t **ret_record, struct error *err)
 
 	if (store_lock(&job->place, &lock, err) < 0)
 		return -1;
+	store_sweep(&job->place);
 	if (stream_quietly(job, err) < 0 || verify(job, err) < 0)
 		return -1;
 	json_t *record = record_of(job);

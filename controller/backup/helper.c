@@ -7,7 +7,7 @@
 
 #define HELPER_IMAGE "drey-helper"
 #define HELPER_TAG "empty"
-#define MOUNT_POINT "/volume"
+#define MOUNT_POINT "/" HELPER_ROOT
 
 struct helper {
 	struct engine *engine;
@@ -86,8 +86,12 @@ static int remove_stale(struct engine *engine, const char *name, struct error *e
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s?v=1", name);
 	json_t *reply = NULL;
 
-	if (engine_get(engine, inspect, &reply, err) < 0)
-		return err->code == ERROR_NOT_FOUND ? 0 : -1;
+	if (engine_get(engine, inspect, &reply, err) < 0) {
+		if (err->code != ERROR_NOT_FOUND)
+			return -1;
+		error_clear(err);
+		return 0;
+	}
 	const json_t *labels = json_object_get(json_object_get(reply, "Config"), "Labels");
 	const json_t *state = json_object_get(json_object_get(reply, "State"), "Status");
 	bool ours =
@@ -122,6 +126,26 @@ static int create(struct helper *helper, const struct helper_options *options, s
 		  : error_set(err, ERROR_REMOTE, "the engine named no ID for the helper container");
 }
 
+/* Another helper may still use the image: the last one takes it away. */
+static void remove_image(struct engine *engine)
+{
+	struct error ignored = ERROR_INIT;
+
+	if (engine_delete(engine, "/images/" HELPER_IMAGE ":" HELPER_TAG, &ignored) < 0)
+		error_clear(&ignored);
+}
+
+static int make(struct helper *helper, const struct helper_options *options, struct error *err)
+{
+	if (remove_stale(helper->engine, options->name, err) < 0 ||
+	    import_image(helper->engine, err) < 0)
+		return -1;
+	if (create(helper, options, err) == 0)
+		return 0;
+	remove_image(helper->engine);
+	return -1;
+}
+
 int helper_open(struct engine *engine, const struct helper_options *options,
 		struct helper **ret_helper, struct error *err)
 {
@@ -135,8 +159,7 @@ int helper_open(struct engine *engine, const struct helper_options *options,
 		rc = engine_get(engine, volume_path, &volume, err);
 		json_decref(volume);
 	}
-	if (rc < 0 || remove_stale(engine, options->name, err) < 0 ||
-	    import_image(engine, err) < 0 || create(helper, options, err) < 0) {
+	if (rc < 0 || make(helper, options, err) < 0) {
 		free(helper->id);
 		free(helper);
 		return -1;
@@ -148,14 +171,11 @@ int helper_open(struct engine *engine, const struct helper_options *options,
 int helper_close(struct helper *helper, struct error *err)
 {
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s?v=1&force=1", helper->id);
-	struct error ignored = ERROR_INIT;
 	int rc = engine_delete(helper->engine, path, err);
 
 	if (rc < 0 && err->code == ERROR_NOT_FOUND)
 		rc = 0;
-	/* Another helper may still use the image: the last one takes it away. */
-	if (engine_delete(helper->engine, "/images/" HELPER_IMAGE ":" HELPER_TAG, &ignored) < 0)
-		error_clear(&ignored);
+	remove_image(helper->engine);
 	free(helper->id);
 	free(helper);
 	return rc < 0 ? error_wrap(err, "remove the helper container") : 0;
@@ -165,9 +185,8 @@ int helper_read(struct helper *helper,
 		int (*sink)(void *ctx, const char *data, size_t len, struct error *err), void *ctx,
 		struct error *err)
 {
-	/* The trailing "/." makes entries relative to the volume. */
 	CLEANUP(cleanup_free)
-	char *path = engine_path("/containers/%s/archive?path=%s", helper->id, MOUNT_POINT "/.");
+	char *path = engine_path("/containers/%s/archive?path=%s", helper->id, MOUNT_POINT);
 	struct engine_stream stream = {
 		.request = { .method = "GET", .path = path },
 		.sink = sink,
@@ -182,9 +201,11 @@ int helper_write(struct helper *helper,
 		 ssize_t (*source)(void *ctx, char *buf, size_t room, struct error *err), void *ctx,
 		 struct error *err)
 {
+	/* Not into the volume itself: an engine takes no symbolic link that leads out of where it
+	 * unpacks (moby pkg/archive, createTarFile), and a volume may well hold some. */
 	CLEANUP(cleanup_free)
 	char *path = engine_path("/containers/%s/archive?path=%s&noOverwriteDirNonDir=1",
-				 helper->id, MOUNT_POINT);
+				 helper->id, "/");
 	struct engine_stream stream = {
 		.request = { .method = "PUT", .path = path },
 		.source = source,

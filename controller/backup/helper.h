@@ -34,11 +34,14 @@ MUST_CHECK int helper_open(struct engine *engine, const struct helper_options *o
 /* Removes the container and its image. Frees the helper even when that fails. */
 MUST_CHECK int helper_close(struct helper *helper, struct error *err);
 
-/* The volume's files as a plain tar stream, paths relative to the volume ("./a"). */
+/* The first part of every path in the streams: "volume/a". */
+#define HELPER_ROOT "volume"
+
+/* The volume's files as a plain tar stream. */
 MUST_CHECK int helper_read(struct helper *helper,
 			   int (*sink)(void *ctx, const char *data, size_t len, struct error *err),
 			   void *ctx, struct error *err);
-/* Unpacks a plain tar stream into the volume, numeric owners kept. */
+/* Unpacks such a stream into the volume, numeric owners kept. */
 MUST_CHECK int helper_write(struct helper *helper,
 			    ssize_t (*source)(void *ctx, char *buf, size_t room, struct error *err),
 			    void *ctx, struct error *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "controller/backup/listing.h"
 
+#include "controller/backup/helper.h"
 #include "controller/base/io.h"
 #include "controller/base/mem.h"
 #include "controller/base/sha256.h"
@@ -67,13 +68,11 @@ static la_ssize_t feed_read(struct archive *archive, void *ctx, const void **ret
 }
 
 /* One spelling for any file name there can be. */
-static char *escape_path(const char *path)
+static char *escape(const char *path)
 {
 	struct str out;
 	bool utf8 = str_is_utf8(path, strlen(path));
 
-	while (str_has_prefix(path, "./"))
-		path += 2;
 	str_init(&out, 0);
 	for (const unsigned char *p = (const unsigned char *)path; *p; p++) {
 		if (*p < 0x20 || *p == 0x7f || *p == '%' || (*p >= 0x80 && !utf8))
@@ -81,11 +80,19 @@ static char *escape_path(const char *path)
 		else
 			str_append_char(&out, (char)*p);
 	}
-	while (out.len > 1 && out.data[out.len - 1] == '/')
-		out.data[--out.len] = '\0';
-	if (out.len == 0)
-		str_append(&out, ".");
 	return str_take(&out);
+}
+
+/* Of an entry, relative to the volume; "." is the volume itself. */
+static char *escape_path(const char *path)
+{
+	const char *below =
+		str_has_prefix(path, HELPER_ROOT "/") ? path + strlen(HELPER_ROOT "/") : path;
+	char *escaped = escape(*below ? below : ".");
+
+	for (size_t len = strlen(escaped); len > 1 && escaped[len - 1] == '/'; len--)
+		escaped[len - 1] = '\0';
+	return escaped;
 }
 
 static const char *type_name(mode_t type)
@@ -143,7 +150,8 @@ static int take_entry(struct archive *archive, struct archive_entry *entry, stru
 				 (json_int_t)archive_entry_uid(entry), "gid",
 				 (json_int_t)archive_entry_gid(entry));
 	if (hardlink || symlink) {
-		CLEANUP(cleanup_free) char *target = escape_path(hardlink ? hardlink : symlink);
+		CLEANUP(cleanup_free)
+		char *target = hardlink ? escape_path(hardlink) : escape(symlink);
 
 		json_object_set_new(line, "target", json_string(target));
 	} else if (type == AE_IFREG) {

@@ -5,6 +5,7 @@
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -70,6 +71,39 @@ int store_lock(const struct store_place *place, int *ret_fd, struct error *err)
 	*ret_fd = fd;
 	fd = -1;
 	return 0;
+}
+
+/* "20260131T235959Z-1a2b3c4d": nothing else in the directory is drey's to remove. */
+static bool has_id(const char *name)
+{
+	static const char shape[] = "ddddddddTddddddZ-xxxxxxxx";
+
+	for (size_t i = 0; shape[i]; i++) {
+		bool good = shape[i] == 'd'   ? isdigit((unsigned char)name[i])
+			    : shape[i] == 'x' ? isxdigit((unsigned char)name[i])
+					      : name[i] == shape[i];
+
+		if (!good)
+			return false;
+	}
+	return true;
+}
+
+void store_sweep(const struct store_place *place)
+{
+	CLEANUP(cleanup_arena) struct arena *arena = arena_new();
+	const char *dir = directory(arena, place);
+	struct dirent **entries = NULL;
+	int count = scandir(dir, &entries, NULL, NULL);
+
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+
+		if (has_id(name) && str_has_suffix(name, ".tar.zst.partial"))
+			unlink(arena_printf(arena, "%s/%s", dir, name));
+		free(entries[i]);
+	}
+	free(entries);
 }
 
 int store_put(const struct store_place *place, const char *id, const json_t *record,

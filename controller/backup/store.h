@@ -27,6 +27,9 @@ const char *store_path(struct arena *arena, const struct store_place *place, con
  * closed to unlock. ERROR_CONFLICT when another drey has it. */
 MUST_CHECK int store_lock(const struct store_place *place, int *ret_fd, struct error *err);
 
+/* Removes archives that a run which was killed has begun; call it under the lock. */
+void store_sweep(const struct store_place *place);
+
 MUST_CHECK int store_put(const struct store_place *place, const char *id, const json_t *record,
 			 struct error *err);
 /* Records of one volume, newest first; unreadable ones are skipped and counted. New reference. */

@@ -440,7 +440,7 @@ static int run_restore(struct context *context)
 		session_plan(&session);
 		code = restore_one(&session, &selection, rows, &err);
 	}
-	if (err.code != ERROR_NONE)
+	if (code != EXIT_IN_STEP && err.code != ERROR_NONE)
 		command_fail(context, code, &err);
 	/* The strings of the selection live in the set: keep it until the users are moved. */
 	struct manifest_set *set = set_ref(session.set);
