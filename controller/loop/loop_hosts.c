@@ -173,18 +173,8 @@ static void add_host(struct loop *loop, const char *name)
 
 static void free_host(struct loop_host *host)
 {
-	struct loop *loop = host->loop;
-
 	if (host->connected)
 		connection_done(&host->connection);
-	pthread_mutex_lock(&loop->twins_lock);
-	for (size_t i = 0; i < loop->hosts.count; i++) {
-		if (loop->hosts.items[i] == host) {
-			loop->hosts.items[i] = loop->hosts.items[--loop->hosts.count];
-			break;
-		}
-	}
-	pthread_mutex_unlock(&loop->twins_lock);
 	set_unref(host->set);
 	settle_free(host->settle);
 	stall_free(host->look.stall);
@@ -194,6 +184,19 @@ static void free_host(struct loop_host *host)
 	free(host->said);
 	free(host->name);
 	free(host);
+}
+
+static void remove_host(struct loop *loop, struct loop_host *host)
+{
+	pthread_mutex_lock(&loop->twins_lock);
+	for (size_t i = 0; i < loop->hosts.count; i++) {
+		if (loop->hosts.items[i] == host) {
+			loop->hosts.items[i] = loop->hosts.items[--loop->hosts.count];
+			break;
+		}
+	}
+	pthread_mutex_unlock(&loop->twins_lock);
+	free_host(host);
 }
 
 static void forget_engine(struct loop_host *host)
@@ -221,7 +224,7 @@ static void finish_retiring(struct loop *loop, struct loop_host *host)
 	conditions_prune(loop->conditions, set_project(host->set), host->name, none);
 	json_decref(none);
 	log_info(loop->log, "host left the manifests host=%s", host->name);
-	free_host(host);
+	remove_host(loop, host);
 }
 
 static void interrupt(struct loop_host *host)
@@ -264,7 +267,7 @@ void hosts_update(struct loop *loop)
 
 /* --- looks */
 
-static void start_look(struct loop *loop, struct loop_host *host, int64_t now_ms)
+static void start_look(struct loop *loop, struct loop_host *host)
 {
 	struct look *look = &host->look;
 	struct error err = ERROR_INIT;
@@ -281,7 +284,6 @@ static void start_look(struct loop *loop, struct loop_host *host, int64_t now_ms
 	log_error(loop->log, "%s host=%s", err.text, host->name);
 	look->success = false;
 	hosts_look_done(loop, host);
-	(void)now_ms;
 }
 
 void hosts_dispatch(struct loop *loop, int64_t now_ms)
@@ -294,7 +296,7 @@ void hosts_dispatch(struct loop *loop, int64_t now_ms)
 	       (name = queue_take(loop->queue, now_ms))) {
 		struct loop_host *host = find(loop, name);
 
-		start_look(loop, host, now_ms);
+		start_look(loop, host);
 	}
 }
 
@@ -378,7 +380,7 @@ void hosts_rest(struct loop *loop)
 
 void hosts_free(struct loop *loop)
 {
-	while (loop->hosts.count)
-		free_host(loop->hosts.items[0]);
+	for (size_t i = 0; i < loop->hosts.count; i++)
+		free_host(loop->hosts.items[i]);
 	vec_done(&loop->hosts);
 }
