@@ -155,6 +155,7 @@ json '.["$schema"]' 'https://json-schema.org/draft/2020-12/schema'
 
 echo '# no Project and no Host: the local engine, said in the first line, and --local without a terminal'
 local=$(host_path h1 /srv/local)
+rm -rf "$local"
 mkdir -p "$local/manifests"
 cp "$DREY" "$local/drey"
 write_document "$local/manifests" Container near 'image: busy:1' 'network_mode: none'
