@@ -14,7 +14,10 @@
 
 #include "reconcilers/reconciler.h"
 
-enum { SETTLE_MS = 1000 };
+enum {
+	SETTLE_MS = 1000,
+	SETTLE_MAX_MS = 10 * 1000, /* for what never rests */
+};
 
 struct settle;
 

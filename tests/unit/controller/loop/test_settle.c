@@ -59,3 +59,23 @@ Test(settle, more_than_can_be_remembered_is_no_reason_for_haste)
 	cr_assert_eq(settle_left(settle, SETTLE_MS, &first), 0);
 	settle_free(settle);
 }
+
+Test(settle, what_never_rests_is_not_left_alone_for_ever)
+{
+	struct settle *settle = settle_new();
+	struct object have = { .id = "abc", .engine_name = "web" };
+	struct action web = { .kind = &container, .name = "web", .have = &have };
+	int64_t now = 0;
+
+	for (; now < SETTLE_MAX_MS; now += 500) {
+		settle_note(settle, now, "abc", "web", "web");
+		cr_assert_gt(settle_left(settle, now, &web), 0);
+	}
+	settle_note(settle, now, "abc", "web", "web");
+	cr_assert_eq(settle_left(settle, now, &web), 0);
+	cr_assert_eq(settle_left_any(settle, now), 0);
+	now += 5000;
+	settle_note(settle, now, "abc", "web", "web");
+	cr_assert_eq(settle_left(settle, now, &web), SETTLE_MS, "a rest begins it anew");
+	settle_free(settle);
+}
