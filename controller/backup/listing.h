@@ -3,9 +3,9 @@
  * What is in a tar stream: a line of JSON for each entry, with the SHA-256 of each file. It lies
  * beside the archive, and a restored volume is compared with it entry by entry.
  *
- * Paths are relative to the volume, without the "volume/" of the stream; bytes that are not printable UTF-8, and '%',
- * stand as %XX. Modification times are whole seconds (the engine's archives carry no more), and
- * are left out for directories, which a restore touches.
+ * Paths are relative to the volume, without the "volume/" of the stream; bytes that are not
+ * printable UTF-8, and '%', stand as %XX. Modification times are whole seconds (the engine's
+ * archives carry no more), and are left out for directories, which a restore touches.
  */
 #pragma once
 

@@ -174,8 +174,10 @@ stop_faultproxy() {
 	rm "$WORK/$1.pid"
 }
 
-# requests NAME [METHOD [REGEX]]: how many such requests went through the proxy.
+# requests NAME [METHOD [REGEX]]: how many such requests went through the proxy. A line that is still being written is
+# none yet.
 requests() {
-	jq -s --arg m "${2-}" --arg r "${3-.}" \
-		'[.[] | select(.event == "request" and ($m == "" or .method == $m) and (.target | test($r)))] | length' "$WORK/$1.log"
+	jq -nR --arg m "${2-}" --arg r "${3-.}" \
+		'[inputs | fromjson? | select(.event == "request" and ($m == "" or .method == $m) and (.target | test($r)))]
+			| length' "$WORK/$1.log"
 }
