@@ -202,7 +202,7 @@ check-asan:
 		done; \
 		tests/support/reports $(ASAN)/reports || status=1; exit $$status
 
-VALGRIND = valgrind -q --trace-children=yes --leak-check=full --show-leak-kinds=definite,indirect \
+VALGRIND = valgrind -q --trace-children=yes --sim-hints=lax-ioctls --leak-check=full --show-leak-kinds=definite,indirect \
 	--errors-for-leak-kinds=definite,indirect --child-silent-after-fork=no \
 	--trace-children-skip='*/sh,*/bash,*/git,*/rm,*/ssh*,*/python3*'
 

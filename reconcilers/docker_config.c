@@ -25,6 +25,7 @@ enum {
 	HELPER_ANSWER_CEILING = 64 * 1024,
 	HELPER_TIMEOUT_MS = 30 * 1000, /* it may ask a cloud's service for a token */
 	HELPER_NAME_MAX = 64,
+	HELPER_NOT_RUN = 127, /* a shell's word, or a spawn's, for what can't be found */
 };
 
 /* What helpers know Docker Hub by (docker/cli, config/configfile). */
@@ -216,6 +217,9 @@ static int ask_helper(const char *name, const char *server, struct docker_login 
 	if (!whole)
 		ret = error_set(err, ERROR_TIMEOUT, "%s did not answer within %d s", program,
 				HELPER_TIMEOUT_MS / 1000);
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == HELPER_NOT_RUN)
+		ret = error_set(err, ERROR_NOT_FOUND,
+				"%s could not be run; is it installed where drey runs?", program);
 	else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		ret = error_set(err, ERROR_NOT_FOUND, "%s has no credentials for %s", program,
 				server);

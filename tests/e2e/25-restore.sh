@@ -147,6 +147,7 @@ assert_eq "$(<"$(volume_path "$now")/entry")" 'the only copy'
 diff_exits 0 "$m"
 
 echo '# one that is killed after the volume is whole, before its users have moved: apply moves them'
+verified=$(volumes h1 | tr ' ' '\n' | grep -c drey-verified)
 with --rule 'POST /stop hang=1'
 "$DREY" backup restore data -f "$m" --yes >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
 pid=$!
@@ -156,6 +157,7 @@ moving() {
 wait_until 60 moving
 kill -KILL "$pid"
 wait "$pid" || :
+[ "$(volumes h1 | tr ' ' '\n' | grep -c drey-verified)" = $((verified + 1)) ] || fail 'killed before the volume was whole'
 with
 last=$now
 apply 0 "$m"

@@ -115,6 +115,8 @@ Test(docker_config, asks_helpers)
 	cr_expect(str_eq(login.identity_token, "t"));
 	use_helper("#!/bin/sh\necho 'credentials not found in native keychain'; exit 1\n");
 	expect_failure("r.io", "docker-credential-test has no credentials for r.io");
+	use_helper("#!/bin/sh\nexec the-real-helper-that-is-gone \"$@\"\n");
+	expect_failure("r.io", "is it installed");
 	use_helper("#!/bin/sh\necho nonsense\n");
 	expect_failure("r.io", "answered without credentials");
 	use_helper("#!/bin/sh\nexec head -c 100000 /dev/zero\n");
