@@ -516,6 +516,17 @@ static void opened(struct tunnel_channel *channel)
 	}
 }
 
+/* Takes the place of libssh's own, which ssh_channel_open_forward_unix() asks before it opens
+ * anything. Up to libssh 0.11.1 that reads versions of one digit only (ssh_analyze_banner() in its
+ * misc.c), and so takes OpenSSH 10 for no OpenSSH, which would leave such hosts to a Docker CLI
+ * that they may not have. Nothing is lost by not asking: a server that can't forward to sockets
+ * says so. */
+int ssh_get_openssh_version(ssh_session session)
+{
+	(void)session;
+	return SSH_VERSION_INT(6, 7, 0); /* the first that forwards to sockets */
+}
+
 static void step_open(struct tunnel_channel *channel)
 {
 	struct tunnel_host *host = channel->host;

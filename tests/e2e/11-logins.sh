@@ -98,6 +98,18 @@ doctor_says 'failed   connect'
 h1 "address: ssh://root@host.invalid" "identity_file: $KEY" "known_hosts: $KNOWN_HOSTS"
 h1_fails 'cannot find the address of host.invalid'
 
+echo '# OpenSSH 10, whose version libssh 0.10 can not read, on a host without a Docker CLI: no command runs there'
+fleet exec h1 sh -c '
+	sed "s/OpenSSH_9\.[0-9]p1/OpenSSH_10.2p/g" /usr/sbin/sshd >/run/sshd10 && chmod 755 /run/sshd10 &&
+	/run/sshd10 -f /etc/ssh/sshd_config -p 2210 -o PidFile=/run/sshd10.pid -o ForceCommand=/bin/false -E /run/sshd10.log'
+wait_until 20 fleet exec h1 test -s /run/sshd10.pid
+echo "[$H1]:2210 $(cut -d ' ' -f 1,2 "$key_file")" >"$m/known_hosts"
+h1 "address: ssh://root@$H1:2210" "identity_file: $KEY" 'known_hosts: known_hosts'
+expect_exit 0 "$DREY" doctor -f "$m" --host h1
+assert_contains "$WORK/stdout" 'SSH-2.0-OpenSSH_10.2p'
+diff_exits 1 "$m"
+fleet exec h1 sh -c 'kill "$(cat /run/sshd10.pid)"'
+
 echo '# an sshd that is stopped, and started again'
 h1 "address: ssh://root@$H1" "identity_file: $KEY" "known_hosts: $KNOWN_HOSTS"
 fleet stop h1 sshd
