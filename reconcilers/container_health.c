@@ -139,23 +139,28 @@ static json_t *decode_health(const struct field *field, const json_t *at, const 
 	return health;
 }
 
-/* Member by member (moby daemon/commit.go, merge). */
+/* Member by member, an empty test being none (moby daemon/commit.go, merge). */
 static json_t *inherit_health(const struct field *field, const json_t *written, const json_t *spec,
 			      const json_t *image_config)
 {
+	const json_t *image = json_object_get(image_config, "Healthcheck");
+	const json_t *test = json_object_get(written, "test");
 	json_t *health;
 
 	(void)spec;
-	if (json_is_true(json_object_get(written, "disable")) ||
-	    is_off(json_object_get(written, "test")))
+	if (json_array_size(test) == 0)
+		test = json_object_get(image, "Test");
+	if (json_is_true(json_object_get(written, "disable")) || is_off(test))
 		return NULL;
-	health = decode_health(field, json_object_get(image_config, "Healthcheck"), NULL);
+	health = decode_health(field, image, NULL);
 	if (!json_is_object(health)) {
 		json_decref(health);
 		return json_incref((json_t *)written);
 	}
 	if (written)
 		json_object_update(health, (json_t *)written);
+	if (test)
+		json_object_set(health, "test", (json_t *)test);
 	return health;
 }
 

@@ -77,6 +77,10 @@ Test(container_codec, health_checks_merge_member_by_member)
 		 "{'test': ['CMD', 'a'], 'interval': 9, 'retries': 2}");
 	inherits("healthcheck", "{'healthcheck': {'disable': true}}", image, NULL);
 	inherits("healthcheck", "{'healthcheck': {'test': ['NONE']}}", image, NULL);
+	inherits("healthcheck", "{'healthcheck': {'interval': 9}}",
+		 "{'Healthcheck': {'Test': ['NONE']}}", NULL);
+	inherits("healthcheck", "{'healthcheck': {'test': [], 'interval': 9}}", image,
+		 "{'test': ['CMD', 'a'], 'interval': 9, 'retries': 2}");
 	inherits("healthcheck", "{}", "{}", NULL);
 	observes("healthcheck", "{'Config': {'Healthcheck': {'Test': ['NONE']}}}", NULL);
 	observes("healthcheck", "{'Config': {'Healthcheck': {'Test': ['CMD', 'a'], 'Timeout': 0}}}",
