@@ -42,7 +42,8 @@ static bool endpoint_differs(const struct action *action, const char *network)
 }
 
 /* A network that was made anew has another ID under the same name: an endpoint that remembers
- * the old one keeps a stopped container from ever starting again. */
+ * the old one keeps a stopped container from ever starting again. The bridge is found by its name.
+ */
 static int is_stale(struct pass *pass, const char *network, const json_t *endpoint, bool *ret_stale,
 		    struct error *err)
 {
@@ -51,7 +52,7 @@ static int is_stale(struct pass *pass, const char *network, const json_t *endpoi
 	json_t *reply = NULL;
 
 	*ret_stale = false;
-	if (!known || !*known)
+	if (!known || !*known || strcmp(network, "bridge") == 0)
 		return 0;
 	if (engine_get(pass->engine, path, &reply, err) < 0)
 		return error_wrap(err, "inspect network %s", network);

@@ -313,7 +313,9 @@ static void refine_partner(const struct pass *pass, json_t *observed, const char
 }
 
 /* An endpoint remembers its network's ID. One that was made anew under the same name has another:
- * such a container is not on it, and when stopped won't start again. */
+ * such a container is not on it, and when stopped won't start again. The bridge alone is made anew
+ * by every start of the engine and looked up by its name (moby daemon/daemon_unix.go,
+ * initBridgeDriver). */
 static void refine_networks(const struct pass *pass, const struct object *object, json_t *observed)
 {
 	const json_t *endpoints =
@@ -326,7 +328,8 @@ static void refine_networks(const struct pass *pass, const struct object *object
 		const char *id = text(json_object_get(endpoints, name), "NetworkID");
 		const struct object *network = network_find(pass, name);
 
-		if (id && *id && (!network || strcmp(network->id, id) != 0))
+		if (id && *id && strcmp(name, "bridge") != 0 &&
+		    (!network || strcmp(network->id, id) != 0))
 			json_object_del(networks, name);
 	}
 }

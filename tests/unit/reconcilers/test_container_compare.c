@@ -333,18 +333,32 @@ Test(container_compare, networks_change_by_connecting)
 	       "networks.bridge: {} -> (none) [connect]; networks.front: (none) -> {} [connect]");
 }
 
+static json_t *on_network_that_is_gone(const char *container, const char *network)
+{
+	json_t *inspect = recorded(container);
+	json_t *networks = json_object_get(json_object_get(inspect, "NetworkSettings"), "Networks");
+
+	json_object_set_new(json_object_get(networks, network), "NetworkID",
+			    json_string("0000000000000000"));
+	return inspect;
+}
+
 /* An endpoint remembers the ID of its network: one made anew under the name is another. */
 Test(container_compare, an_endpoint_of_a_network_that_is_gone_does_not_count)
 {
-	json_t *inspect = recorded("plain");
-	json_t *networks = json_object_get(json_object_get(inspect, "NetworkSettings"), "Networks");
+	host(FULL FRONT);
+	pass_has_container(on_network_that_is_gone("full", "front"), "full");
+	expect(pass_compare("Container", "full"), VERDICT_UPDATE,
+	       "networks.front: (none) -> {aliases: [\"www\"], ipv4_address: 10.91.0.9} "
+	       "[connect]");
+}
 
+/* What is stopped keeps the bridge's ID, and each start of the engine makes the bridge anew. */
+Test(container_compare, the_bridge_is_known_by_its_name)
+{
 	host(HEAD "plain }\nspec: { image: busy:1 }\n");
-	json_object_set_new(json_object_get(networks, "bridge"), "NetworkID",
-			    json_string("0000000000000000"));
-	pass_has_container(inspect, "plain");
-	expect(pass_compare("Container", "plain"), VERDICT_UPDATE,
-	       "networks.bridge: (none) -> {} [connect]");
+	pass_has_container(on_network_that_is_gone("plain", "bridge"), "plain");
+	expect(pass_compare("Container", "plain"), VERDICT_KEEP, "");
 }
 
 /* --- state --- */
