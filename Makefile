@@ -333,6 +333,7 @@ docs-check: $(BUILD)/drey
 		diff -u docs/reference/$${page##*/} $$page || status=1; done; \
 		[ $$status = 0 ] || echo "docs/reference is not what the tables say: run make docs"; \
 		DREY=$(abspath $<) tests/support/documents.py || status=1; \
+		DREY=$(abspath $<) tests/support/schema.py || status=1; \
 		exit $$status
 
 # ---- installation ---------------------------------------------------------------------------------
