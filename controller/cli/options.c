@@ -189,6 +189,20 @@ static int set_int(struct parser *p, const struct option_row *row, const char *a
 	return 0;
 }
 
+/* Other tools add up what is given twice: the last of two directories or selectors alone may be
+ * half of what was meant. */
+static int set_string(struct parser *p, const struct option_row *row, const char *as,
+		      const char *text)
+{
+	const char **value = slot(p, row);
+
+	if (*value && strcmp(*value, text) != 0)
+		return error_set(p->err, ERROR_INVALID, "%s: takes one %s, not both '%s' and '%s'",
+				 as, row->value, *value, text);
+	*value = text;
+	return 0;
+}
+
 static bool takes_value(const struct option_row *row)
 {
 	return row->type != OPTION_FLAG && row->type != OPTION_COUNT;
@@ -219,8 +233,7 @@ static int set_value(struct parser *p, const struct option_row *row, const char 
 		add_to_list(p, row, text);
 		return 0;
 	default:
-		*(const char **)slot(p, row) = text;
-		return 0;
+		return set_string(p, row, as, text);
 	}
 }
 

@@ -86,7 +86,7 @@ Test(options, every_way_to_write_a_value)
 {
 	static const char *const lines[] = {
 		"diff -f d",	 "diff -fd",   "diff --file d", "diff --file=d", "-f d diff",
-		"--file=d diff", "diff -qyfd", "diff -qf d -v", "-yfd diff",	 "diff -f x -f d",
+		"--file=d diff", "diff -qyfd", "diff -qf d -v", "-yfd diff",	 "diff -f d -f d",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
@@ -96,6 +96,12 @@ Test(options, every_way_to_write_a_value)
 		cr_expect_eq(context.command, &diff);
 		cr_expect_str_eq(context.options.dir, "d", "%s", lines[i]);
 	}
+}
+
+Test(options, a_value_that_stands_alone_is_given_once)
+{
+	expect_fault("diff -f x -f d", "-f: takes one DIR, not both 'x' and 'd'");
+	expect_fault("-f x diff --file=d", "--file: takes one DIR, not both 'x' and 'd'");
 }
 
 Test(options, clustered_flags_and_counts)
