@@ -87,26 +87,48 @@ static const struct node *resolve_spec(struct decoding *d, const struct node *sp
 	return spec;
 }
 
+/* Stands for a value that was told of, and of which nothing more shall be said. */
+static const struct node *faulty_node(struct load *load, const struct node *value)
+{
+	struct node *faulty = arena_new_of(load->arena, struct node);
+
+	*faulty = (struct node){
+		.type = NODE_SCALAR, .text = "", .place = value->place, .via = value->via
+	};
+	faulty->faulty = true;
+	return faulty;
+}
+
+/* Selectors, reports and `drey render` show metadata as it is. */
+static const struct node *resolve_metadata_value(struct decoding *d, const char *key,
+						 const struct node *value)
+{
+	struct resolver project = { .load = d->load, .sources = d->resolver.sources };
+	const struct node *resolved = resolve(&project, value);
+
+	if (!node_has_secret(resolved))
+		return resolved;
+	load_fault(d->load, value, "metadata.%s: metadata is shown, and cannot hold a secret", key);
+	return faulty_node(d->load, value);
+}
+
 /* What identifies a resource must be known before anything is resolved. */
 static const struct node *resolve_metadata(struct decoding *d, const struct node *metadata)
 {
-	struct resolver project = { .load = d->load, .sources = d->resolver.sources };
-
 	if (metadata->type != NODE_MAPPING)
-		return resolve(&project, metadata);
+		return resolve_metadata_value(d, "name", metadata);
 	for (size_t i = 0; i < metadata->count; i++) {
+		const char *key = metadata->keys[i]->text;
 		const struct node *value = metadata->values[i];
-		if (strcmp(metadata->keys[i]->text, "name") != 0) {
-			metadata = with_value(d->load, metadata, i, resolve(&project, value));
+		if (strcmp(key, "name") != 0) {
+			metadata = with_value(d->load, metadata, i,
+					      resolve_metadata_value(d, key, value));
 		} else if (value->type == NODE_SCALAR && strstr(value->text, "${")) {
 			load_fault(d->load, value,
 				   "metadata.name: '%s': a name cannot hold references, save for "
 				   "${release} and parameters in a Template",
 				   value->text);
-			struct node *faulty = arena_new_of(d->load->arena, struct node);
-			*faulty = *value;
-			faulty->faulty = true;
-			metadata = with_value(d->load, metadata, i, faulty);
+			metadata = with_value(d->load, metadata, i, faulty_node(d->load, value));
 		}
 	}
 	return metadata;

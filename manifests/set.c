@@ -357,6 +357,17 @@ static struct manifest_set *set_new(void)
 	return set;
 }
 
+/* A value is masked where it stands; a message may have it by another way, in a path say. */
+static void hide_in_diagnostics(const struct manifest_set *set, struct diagnostics *diagnostics)
+{
+	VEC_FOREACH (struct diagnostic *, diagnostic, &diagnostics->list) {
+		char *text = arena_strdup(diagnostics->arena, diagnostic->text);
+
+		set_hide_secrets(set, text);
+		diagnostic->text = text;
+	}
+}
+
 static int load_with(const struct manifest_options *options, const char *file, const char *text,
 		     size_t len, struct diagnostics *diagnostics, struct manifest_set **ret_set,
 		     struct error *err)
@@ -382,6 +393,7 @@ static int load_with(const struct manifest_options *options, const char *file, c
 		r = read_directory(&load, err);
 	if (r == 0)
 		build(&load);
+	hide_in_diagnostics(set, diagnostics);
 	sha256_final(load.sha, hex);
 	sha256_free(load.sha);
 	patterns_free(load.patterns);
