@@ -361,7 +361,8 @@ void schema_diff(const struct schema *schema, const json_t *observed, const json
 
 		if (!field->api && !field->inspect)
 			continue;
-		diff.written_elements = field->origin == ORIGIN_IMAGE && image_unknown;
+		diff.written_elements =
+			field->origin == ORIGIN_IMAGE && image_unknown && !json_is_null(want);
 		diff.written_keys = diff.written_elements || field->origin == ORIGIN_DAEMON;
 		if (!want && diff.written_keys)
 			continue;

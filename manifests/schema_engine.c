@@ -213,18 +213,36 @@ json_t *schema_observe(const struct schema *schema, const json_t *inspect)
 	return observe_object(schema, inspect);
 }
 
+static bool is_empty(const json_t *value)
+{
+	return json_object_size(value) == 0 && json_array_size(value) == 0 &&
+	       json_string_length(value) == 0;
+}
+
+/* A row that the image has a say in. Of an image that is unknown, what is written empty takes a
+ * value that nobody can know; what says "none" means that whatever the image has. */
+static json_t *expect_inherited(const struct field *field, const json_t *written,
+				const json_t *spec, const json_t *image_config)
+{
+	json_t *nothing = json_object();
+	json_t *value =
+		field->codec->inherit(field, written, spec, image_config ? image_config : nothing);
+
+	json_decref(nothing);
+	if (value || image_config)
+		return value ? value : field_fallback(field);
+	return is_empty(written) ? NULL : json_null();
+}
+
 /* New reference, or NULL: nothing stands there, or nobody can know what does. */
 static json_t *expect_value(const struct field *field, const json_t *spec,
 			    const json_t *image_config)
 {
 	json_t *written = json_object_get(spec, field->key);
 
-	if (field->origin == ORIGIN_IMAGE && image_config && field->codec &&
-	    field->codec->inherit) {
-		json_t *inherited = field->codec->inherit(field, written, spec, image_config);
-
-		return inherited ? inherited : field_fallback(field);
-	}
+	if (field->origin == ORIGIN_IMAGE && (image_config || written) && field->codec &&
+	    field->codec->inherit)
+		return expect_inherited(field, written, spec, image_config);
 	if (written)
 		return json_incref(written);
 	if (field->origin == ORIGIN_ENGINE || (field->origin == ORIGIN_IMAGE && image_config))

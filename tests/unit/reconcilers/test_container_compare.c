@@ -299,6 +299,37 @@ Test(container_compare, an_image_that_is_gone_from_the_host_changes_nothing)
 	expect(pass_compare("Container", "rich"), VERDICT_KEEP, "");
 }
 
+static const struct action *without_image(const char *yaml)
+{
+	pass_manifests(yaml);
+	has_network("bridge", NULL);
+	pass_has_container(recorded("rich"), "rich");
+	return pass_compare("Container", "rich");
+}
+
+/* What stands empty in a manifest takes the image's value, which nobody can know then. */
+Test(container_compare, empty_values_of_an_image_that_is_gone_are_no_difference)
+{
+	expect(without_image(HEAD "rich }\nspec: { image: rich:1, user: \"\", command: [] }\n"),
+	       VERDICT_KEEP, "");
+}
+
+Test(container_compare, what_is_turned_off_is_compared_without_the_image)
+{
+	static const char *const off[] = { "{ disable: true }", "{ test: [NONE] }" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(off); i++) {
+		CLEANUP(cleanup_free)
+		char *yaml = xasprintf(HEAD "rich }\nspec: { image: rich:1, healthcheck: %s }\n",
+				       off[i]);
+
+		expect(without_image(yaml), VERDICT_REPLACE,
+		       "healthcheck.test: [\"CMD\", \"true\"] -> (none) [replace]; "
+		       "healthcheck.interval: 5s -> (none) [replace]; "
+		       "healthcheck.retries: 4 -> (none) [replace]");
+	}
+}
+
 /* --- networks and namespaces --- */
 
 /* NetworkMode and PidMode hold the ID whatever was asked for (adaptSharedNamespaceContainer). */
