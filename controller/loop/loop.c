@@ -197,8 +197,8 @@ static void take_signals(struct loop *loop)
 	while (read(loop->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP) {
 			log_info(loop->log, "loading the manifests again, as asked");
-			if (!loop->stopping)
-				manifests_load(loop, true);
+			loop->forced = true;
+			watch_ask(loop->watch, io_now_ms());
 			continue;
 		}
 		if (loop->stopping++ == 0) {
@@ -224,7 +224,7 @@ static void tell_obstacle(struct loop *loop, int64_t now_ms)
 	    loop->obstacle_said_ms == since_ms)
 		return;
 	loop->obstacle_said_ms = since_ms;
-	log_warning(loop->log, "a change of the manifests is not loaded: %s", obstacle);
+	log_warning(loop->log, "the manifests are not loaded: %s", obstacle);
 }
 
 static int64_t sooner(int64_t a_ms, int64_t b_ms)
@@ -263,12 +263,12 @@ static int64_t do_due(struct loop *loop)
 		return wait_ms;
 	/* What an event asked for does not wait for the rest. */
 	hosts_dispatch(loop, now_ms);
-	int64_t watch_ms;
-	if (watch_poll(loop->watch, now_ms, &watch_ms))
-		manifests_load(loop, false);
-	tell_obstacle(loop, now_ms);
 	if (now_ms >= loop->reload_at_ms)
 		manifests_refresh(loop);
+	int64_t watch_ms;
+	if (watch_poll(loop->watch, now_ms, &watch_ms))
+		manifests_load(loop);
+	tell_obstacle(loop, now_ms);
 	hosts_dispatch(loop, io_now_ms());
 	now_ms = io_now_ms();
 	wait_ms = sooner(wait_ms, watch_ms);

@@ -95,6 +95,8 @@ struct loop {
 	VEC(struct loop_host *) hosts; /* items: main; the list itself under twins_lock */
 	pthread_mutex_t twins_lock;
 	size_t running;
+	bool forced;	      /* the next load has every host looked at, changed or not */
+	unsigned torn;	      /* loads in a row that something was changed under */
 	int64_t reload_at_ms; /* secrets and revision are read again */
 	int64_t watchdog_ms, watchdog_at_ms;
 	int64_t obstacle_said_ms;
@@ -122,9 +124,10 @@ void hosts_rest(struct loop *loop);
 void hosts_free(struct loop *loop);
 
 /* --- loop_manifests.c */
-/* Reads the directory. `forced`: even what has not changed is looked at again. */
-void manifests_load(struct loop *loop, bool forced);
-/* Reads it again for what no digest tells: values of secrets, the revision. */
+/* Reads the directory, which rests. */
+void manifests_load(struct loop *loop);
+/* Has it read again for what no digest tells (values of secrets, the revision), and for what the
+ * watch may have missed. */
 void manifests_refresh(struct loop *loop);
 /* The revision's status, judged by the hosts. */
 void manifests_judge(struct loop *loop);

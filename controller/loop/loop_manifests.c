@@ -7,7 +7,11 @@
 #include "controller/base/str.h"
 #include "controller/loop/loop_internal.h"
 
-enum { FAULTS_LOGGED = 20, NAMES_CEILING = 512, REFRESH_AGAIN_MS = 10 * 1000 };
+enum {
+	FAULTS_LOGGED = 20,
+	NAMES_CEILING = 512,
+	TORN_MAX = 3, /* in a directory that never rests: better a guess than nothing */
+};
 
 int64_t manifests_time_ms(void)
 {
@@ -164,6 +168,20 @@ static int load_set(struct loop *loop, const struct manifest_options *options,
 	return 0;
 }
 
+/* Half of one commit and half of another may well hold, and lack what neither of them lacks. */
+static bool is_torn(struct loop *loop)
+{
+	if (!watch_has_moved(loop->watch, io_now_ms()) || loop->torn == TORN_MAX) {
+		loop->torn = 0;
+		return false;
+	}
+	loop->torn++;
+	log_info(loop->log, "the manifests changed while they were read, reading them again dir=%s",
+		 loop->options.dir);
+	return true;
+}
+
+/* NULL: what is there can't be used, or not yet. */
 static struct manifest_set *load(struct loop *loop)
 {
 	struct manifest_options options = { .dir = loop->options.dir,
@@ -175,7 +193,12 @@ static struct manifest_set *load(struct loop *loop)
 
 	options.kinds = kinds_all(&options.kind_count);
 	diagnostics_init(&diagnostics, arena);
-	if (load_set(loop, &options, &diagnostics, &set, &err) < 0) {
+	int rc = load_set(loop, &options, &diagnostics, &set, &err);
+	if (is_torn(loop)) {
+		set_unref(set);
+		return NULL;
+	}
+	if (rc < 0) {
 		refuse(loop, &diagnostics, &err);
 	} else {
 		if (diagnostics.warnings &&
@@ -299,11 +322,15 @@ static void schedule_refresh(struct loop *loop)
 	loop->reload_at_ms = io_now_ms() + backoff_jitter(&loop->chance, loop->options.interval_ms);
 }
 
-void manifests_load(struct loop *loop, bool forced)
+void manifests_load(struct loop *loop)
 {
 	struct manifest_set *set = load(loop);
+	bool forced = loop->forced;
 
 	schedule_refresh(loop);
+	if (loop->torn)
+		return;
+	loop->forced = false;
 	if (!set)
 		return;
 	if (!forced && loop->set && str_eq(set_digest(set), set_digest(loop->set)))
@@ -314,11 +341,6 @@ void manifests_load(struct loop *loop, bool forced)
 
 void manifests_refresh(struct loop *loop)
 {
-	int64_t since_ms;
-
-	if (watch_obstacle(loop->watch, &since_ms)) {
-		loop->reload_at_ms = io_now_ms() + REFRESH_AGAIN_MS;
-		return;
-	}
-	manifests_load(loop, false);
+	schedule_refresh(loop);
+	watch_ask(loop->watch, io_now_ms());
 }

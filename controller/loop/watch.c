@@ -33,25 +33,34 @@ static char *absolute(const char *dir)
 	return xasprintf("%s/%.*s", cwd ? cwd : "", (int)len, dir);
 }
 
+/* Once for each trouble: a walk meets the same one over and over. */
+static void complain(struct watch *watch, const struct error *err)
+{
+	if (watch->said)
+		return;
+	watch->said = xstrdup(err->text);
+	log_error(watch->log,
+		  "%s; until then changes are seen when the manifests are read again after "
+		  "--interval",
+		  err->text);
+}
+
 int watch_new(const char *dir, const struct logger *log, int64_t now_ms, struct watch **ret_watch,
 	      struct error *err)
 {
 	struct watch *watch = xcalloc(1, sizeof(*watch));
-	const char *slash;
+	struct error lack = ERROR_INIT;
 
 	watch->log = log;
 	watch->dir = absolute(dir);
-	slash = strrchr(watch->dir, '/');
-	watch->parent = xasprintf("%.*s/", (int)(slash - watch->dir), watch->dir);
-	watch->base = slash + 1;
-	watch->inotify_fd = watch->parent_wd = -1;
+	watch->inotify_fd = -1;
 	watch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (watch->epoll_fd < 0) {
 		error_errno(err, errno, "watch %s", dir);
 		goto fail;
 	}
-	if (watch_tree_build(watch, err) < 0)
-		goto fail;
+	if (watch_tree_build(watch, &lack) < 0)
+		complain(watch, &lack);
 	if (watch->absent) {
 		error_set(err, ERROR_NOT_FOUND, "%s is no directory", dir);
 		goto fail;
@@ -83,7 +92,7 @@ void watch_free(struct watch *watch)
 	if (watch->epoll_fd >= 0)
 		close(watch->epoll_fd);
 	free(watch->obstacle);
-	free(watch->parent);
+	free(watch->said);
 	free(watch->dir);
 	free(watch);
 }
@@ -158,7 +167,7 @@ static void grow(struct watch *watch, const char *dir, const char *name)
 	struct error err = ERROR_INIT;
 
 	if (watch_tree_grow(watch, path, &err) < 0)
-		log_error(watch->log, "%s; changes may be seen late", err.text);
+		complain(watch, &err);
 }
 
 static void take_tree(struct watch *watch, const struct inotify_event *event, const char *dir,
@@ -210,6 +219,23 @@ static bool take_git(struct watch *watch, const struct inotify_event *event, int
 	return false;
 }
 
+/* On the way to the directory; true when it is one. */
+static bool take_way(struct watch *watch, const struct inotify_event *event, int64_t now_ms)
+{
+	bool known = false;
+
+	VEC_FOREACH (const struct waypoint *, waypoint, &watch->way) {
+		if (waypoint->wd != event->wd)
+			continue;
+		known = true;
+		if (!event->len || !str_eq(event->name, waypoint->name))
+			continue;
+		watch->stale = true;
+		touch(watch, now_ms);
+	}
+	return known;
+}
+
 static void take(struct watch *watch, const struct inotify_event *event, const char *dir,
 		 int64_t now_ms)
 {
@@ -224,13 +250,8 @@ static void take(struct watch *watch, const struct inotify_event *event, const c
 		touch(watch, now_ms);
 		return;
 	}
-	if (event->wd == watch->parent_wd) {
-		if (event->len && str_eq(event->name, watch->base)) {
-			watch->stale = true;
-			touch(watch, now_ms);
-		}
+	if (take_way(watch, event, now_ms) && !(event->mask & IN_IGNORED))
 		return;
-	}
 	if (!take_git(watch, event, now_ms) && dir)
 		take_tree(watch, event, dir, now_ms);
 }
@@ -242,8 +263,12 @@ static void rebuild(struct watch *watch, int64_t now_ms)
 
 	watch->stale = false;
 	watch->rebuilt_ms = now_ms;
-	if (watch_tree_build(watch, &err) < 0)
-		log_error(watch->log, "%s; changes may be seen late", err.text);
+	if (watch_tree_build(watch, &err) < 0) {
+		complain(watch, &err);
+	} else if (watch->said) {
+		free(TAKE(watch->said));
+		log_info(watch->log, "the manifests are watched again dir=%s", watch->dir);
+	}
 	if (watch->absent && !was_absent)
 		log_warning(watch->log,
 			    "the manifest directory is gone, what was loaded last "
@@ -319,15 +344,21 @@ static bool is_held_up(struct watch *watch, int64_t now_ms, int64_t *ret_wait_ms
 	return false;
 }
 
-bool watch_poll(struct watch *watch, int64_t now_ms, int64_t *ret_wait_ms)
+static void take_all(struct watch *watch, int64_t now_ms)
 {
 	const struct inotify_event *event;
 	const char *dir = NULL;
-	int64_t quiet_ms, noise_ms;
-	struct stat st;
 
 	while ((event = watch_tree_next(watch, &dir)))
 		take(watch, event, dir, now_ms);
+}
+
+bool watch_poll(struct watch *watch, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	int64_t quiet_ms, noise_ms;
+	struct stat st;
+
+	take_all(watch, now_ms);
 	if (watch->absent && stat(watch->dir, &st) == 0)
 		watch->stale = true;
 	if (watch->stale) {
@@ -347,6 +378,27 @@ bool watch_poll(struct watch *watch, int64_t now_ms, int64_t *ret_wait_ms)
 	watch->changed = false;
 	*ret_wait_ms = -1;
 	return true;
+}
+
+bool watch_has_moved(struct watch *watch, int64_t now_ms)
+{
+	take_all(watch, now_ms);
+	return watch->changed || watch->stale;
+}
+
+void watch_ask(struct watch *watch, int64_t now_ms)
+{
+	struct stat st;
+
+	if (watch->said)
+		watch->stale = true;
+	/* Should what put another in its place have gone unseen. */
+	if (!watch->absent && stat(watch->dir, &st) == 0 &&
+	    (st.st_dev != watch->dev || st.st_ino != watch->ino))
+		watch->stale = true;
+	if (watch->changed)
+		return;
+	touch(watch, now_ms - WATCH_QUIET_MS);
 }
 
 const char *watch_obstacle(const struct watch *watch, int64_t *ret_since_ms)

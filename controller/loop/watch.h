@@ -12,7 +12,8 @@
  *    what was written to (IN_MODIFY) or made empty (IN_CREATE) and not closed yet
  *    (IN_CLOSE_WRITE), for at most WATCH_WRITER_MS since it was last written to;
  *  - the directory is gone. What was loaded last stays in force until it is there again.
- * Whoever renames a finished file into place is seen once, with the rename.
+ * Whoever renames a finished file into place is seen once, with the rename; so is whoever puts
+ * another directory, or a link to one, in the place of this or of one above it.
  *
  * Directories that come are watched at once; those that go or move, and a queue that overflowed
  * (IN_Q_OVERFLOW), have the whole tree watched anew. Either leads to a load. Directories whose
@@ -46,8 +47,9 @@ enum {
 struct watch;
 
 /* ERROR_NOT_FOUND when DIR is no directory. Where the kernel gives no watches (ENOSPC:
- * fs.inotify.max_user_watches) the error says which limit to raise. What is there already
- * counts as a change: the first watch_poll() that is not held up says true. */
+ * fs.inotify.max_user_watches) the log says which limit to raise, and what is not watched is
+ * found when the caller asks for it, see watch_ask(). What is there already counts as a change:
+ * the first watch_poll() that is not held up says true. */
 MUST_CHECK int watch_new(const char *dir, const struct logger *log, int64_t now_ms,
 			 struct watch **ret_watch, struct error *err);
 void watch_free(struct watch *watch);
@@ -59,6 +61,14 @@ int watch_fd(const struct watch *watch);
  * a change. *ret_wait_ms: ask again after so long even if the descriptor stays silent; -1: no
  * need. */
 bool watch_poll(struct watch *watch, int64_t now_ms, int64_t *ret_wait_ms);
+
+/* To be loaded though nothing was seen to change: watch_poll() says true as soon as nothing is in
+ * the way. What could not be watched is tried again. */
+void watch_ask(struct watch *watch, int64_t now_ms);
+
+/* Has anything changed since watch_poll() said true? Then what was read meanwhile may be half of
+ * the one and half of the other; watch_poll() says true again once it rests. */
+bool watch_has_moved(struct watch *watch, int64_t now_ms);
 
 /* Why a change is not loaded ("…/.git/index.lock exists …"), since when; NULL when nothing is
  * in the way. Borrowed until the next watch_poll(). */

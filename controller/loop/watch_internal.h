@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 #include <sys/inotify.h>
+#include <sys/types.h>
 
 #include "controller/base/vec.h"
 #include "controller/loop/watch.h"
@@ -18,21 +19,29 @@ struct git_dir {
 	int wd;
 };
 
+/* A directory on the way to the manifests, and the name there that the way goes by. */
+struct waypoint {
+	char *name;
+	int wd;
+};
+
 enum { WATCH_BUFFER = 64 * 1024 };
 
 struct watch {
 	const struct logger *log;
-	char *dir;	  /* absolute */
-	char *parent;	  /* its directory, where it would come back */
-	const char *base; /* its name there */
-	int epoll_fd;	  /* holds the descriptor of libinotifytools, which changes */
-	int inotify_fd;	  /* -1: none */
+	char *dir;	/* absolute */
+	int epoll_fd;	/* holds the descriptor of libinotifytools, which changes */
+	int inotify_fd; /* -1: none */
 	/* What was read and not yet taken: [at, len) of it. */
 	char *buffer;
 	size_t at, len;
-	int parent_wd;
+	VEC(struct waypoint) way;
 	VEC(struct git_dir) git_dirs;
 	VEC(struct writer) writers;
+
+	dev_t dev; /* of the directory that is watched */
+	ino_t ino;
+	char *said; /* what could not be watched, as last told; NULL: all is */
 
 	bool absent;	  /* the directory is not there */
 	bool stale;	  /* directories went or moved: watch all anew */

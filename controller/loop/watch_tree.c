@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inotifytools/inotifytools.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -28,8 +29,11 @@
 enum {
 	TREE_EVENTS = IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE |
 		      IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_EXCL_UNLINK,
-	NAME_EVENTS = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE,
+	WAY_EVENTS = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO,
+	NAME_EVENTS = WAY_EVENTS | IN_CLOSE_WRITE,
 };
+
+enum { LINKS_MAX = 40 }; /* as the kernel's MAXSYMLINKS */
 
 struct descriptors {
 	int *items;
@@ -100,17 +104,18 @@ static int start_library(struct watch *watch, struct error *err)
 
 static void stop_library(struct watch *watch)
 {
-	if (watch->inotify_fd < 0)
-		return;
 	/* Watch descriptors begin at 1 again: what is left would be taken for something else. */
 	watch->at = watch->len = 0;
 	/* Closes the descriptor, by which it leaves the epoll set. */
-	inotifytools_cleanup();
+	if (watch->inotify_fd >= 0)
+		inotifytools_cleanup();
 	watch->inotify_fd = -1;
 	for (size_t i = 0; i < watch->git_dirs.count; i++)
 		free(watch->git_dirs.items[i].path);
 	watch->git_dirs.count = 0;
-	watch->parent_wd = -1;
+	for (size_t i = 0; i < watch->way.count; i++)
+		free(watch->way.items[i].name);
+	watch->way.count = 0;
 }
 
 /* The watch descriptor; -1: it is not there, or not for us, or the watches ran out. */
@@ -118,11 +123,16 @@ static int add(struct walk *walk, const char *path, int events)
 {
 	int errnum;
 
+	if (walk->watch->inotify_fd < 0)
+		return -1;
 	if (inotifytools_watch_file(path, events | IN_ONLYDIR))
 		return inotifytools_wd_from_filename(path);
 	errnum = inotifytools_error();
 	if (errnum == ENOENT || errnum == ENOTDIR || errnum == ELOOP ||
 	    walk->err->code != ERROR_NONE)
+		return -1;
+	/* A directory that may be passed through, but not read. */
+	if (errnum == EACCES && events == WAY_EVENTS)
 		return -1;
 	if (errnum == ENOSPC)
 		return error_set(walk->err, ERROR_SYSTEM,
@@ -130,6 +140,53 @@ static int add(struct walk *walk, const char *path, int events)
 				 "fs.inotify.max_user_watches (%d now) with sysctl(8)",
 				 path, inotifytools_get_max_user_watches());
 	return error_errno(walk->err, errnum, "watch %s", path);
+}
+
+static int add_once(struct walk *walk, const char *path, int events)
+{
+	int wd = walk->watch->inotify_fd < 0 ? -1 : inotifytools_wd_from_filename(path);
+
+	return wd < 0 ? add(walk, path, events) : wd;
+}
+
+static void add_waypoint(struct walk *walk, const char *above, const char *name)
+{
+	CLEANUP(cleanup_free) char *real = realpath(above, NULL);
+	CLEANUP(cleanup_free) char *dir = NULL;
+	struct waypoint waypoint;
+
+	/* One name for a directory: libinotifytools knows watches by theirs. */
+	dir = real ? xasprintf("%s%s", real, str_eq(real, "/") ? "" : "/") : NULL;
+	waypoint.wd = dir ? add_once(walk, dir, WAY_EVENTS) : -1;
+	if (waypoint.wd < 0)
+		return;
+	waypoint.name = xstrdup(name);
+	vec_push(&walk->watch->way, waypoint);
+}
+
+/* Every name on the way to the directory may be put in the place of another: it itself, a link
+ * ("current" of a deployment), a directory above it. */
+static void add_way(struct walk *walk, const char *path, int hops)
+{
+	for (const char *slash = path; slash; slash = strchr(slash + 1, '/')) {
+		size_t len = strcspn(slash + 1, "/");
+		CLEANUP(cleanup_free)
+		char *above = xstrndup(path, (size_t)(slash - path) + 1);
+		CLEANUP(cleanup_free) char *name = xstrndup(slash + 1, len);
+		CLEANUP(cleanup_free) char *here = xasprintf("%s%s", above, name);
+		char target[PATH_MAX];
+
+		add_waypoint(walk, above, name);
+		ssize_t target_len = readlink(here, target, sizeof(target));
+		if (target_len <= 0 || target_len == sizeof(target) || hops == 0)
+			continue;
+		/* The rest of the way goes by where the link points. */
+		CLEANUP(cleanup_free)
+		char *rest = xasprintf("%s%.*s%s", target[0] == '/' ? "" : above, (int)target_len,
+				       target, slash + 1 + len);
+		add_way(walk, rest, hops - 1);
+		return;
+	}
 }
 
 static void add_git_dir(struct walk *walk, const char *dir, bool upwards)
@@ -175,7 +232,7 @@ static void add_tree(struct walk *walk, const char *path, int depth)
 				  WATCH_DIRS_MAX, WATCH_DEPTH_MAX);
 		return;
 	}
-	if (inotifytools_wd_from_filename(path) < 0 && add(walk, path, TREE_EVENTS) < 0)
+	if (add_once(walk, path, TREE_EVENTS) < 0)
 		return;
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
@@ -196,17 +253,20 @@ int watch_tree_build(struct watch *watch, struct error *err)
 {
 	CLEANUP(cleanup_free) char *top = xasprintf("%s/", watch->dir);
 	struct walk walk = { .watch = watch, .err = err };
-	struct stat st;
+	struct stat st = { 0 };
 
 	error_clear(err);
 	stop_library(watch);
 	/* Aligned for anything, as events in it are (inotify(7)). */
 	if (!watch->buffer)
 		watch->buffer = xmalloc(WATCH_BUFFER);
-	if (start_library(watch, err) < 0)
-		return -1;
-	watch->parent_wd = add(&walk, watch->parent, NAME_EVENTS);
+	/* Without it a git at work is told all the same. */
+	if (start_library(watch, err) < 0 && watch->inotify_fd >= 0)
+		stop_library(watch);
+	add_way(&walk, watch->dir, LINKS_MAX);
 	watch->absent = stat(top, &st) < 0 || !S_ISDIR(st.st_mode);
+	watch->dev = st.st_dev;
+	watch->ino = st.st_ino;
 	if (!watch->absent) {
 		CLEANUP(cleanup_free) char *real = realpath(watch->dir, NULL);
 
@@ -224,7 +284,7 @@ int watch_tree_grow(struct watch *watch, const char *path, struct error *err)
 
 	for (const char *p = path + strlen(watch->dir) + 1; *p; p++)
 		depth += *p == '/';
-	walk.dirs = (size_t)inotifytools_get_num_watches();
+	walk.dirs = watch->inotify_fd < 0 ? 0 : (size_t)inotifytools_get_num_watches();
 	error_clear(err);
 	add_tree(&walk, path, depth);
 	return err->code == ERROR_NONE ? 0 : -1;
@@ -234,6 +294,7 @@ void watch_tree_done(struct watch *watch)
 {
 	stop_library(watch);
 	vec_done(&watch->git_dirs);
+	vec_done(&watch->way);
 	free(TAKE(watch->buffer));
 }
 

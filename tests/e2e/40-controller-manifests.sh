@@ -59,10 +59,13 @@ git -C m revert --no-edit HEAD >/dev/null
 wait_until 20 log_has 'the manifests are fine again'
 wait_until 20 revision_is applied
 
-# --- nothing is read while git holds the index
+# --- nothing is read while git holds the index, not even when somebody asks for it
 touch m/.git/index.lock
 sed -i s/busy:2/busy:1/ m/container-web.yaml
 sleep 1.5 # longer than a load takes to begin
+version_is 2
+kill -HUP "$controller"
+sleep 1.5
 version_is 2
 rm m/.git/index.lock
 wait_until 60 version_is 1
@@ -116,6 +119,31 @@ start_controller n
 wait_until 20 log_has 'nothing is done until they are mended'
 rm n/bad.yaml
 wait_until 60 in_step h1
+stop_controller 0
+
+# --- the link above the directory is put in another's place, as git-sync does
+mkdir -p sync/r1 sync/r2
+cp -r n sync/r1/fleet
+cp -r n sync/r2/fleet
+sed -i s/busy:2/busy:1/ sync/r1/fleet/container-web.yaml
+ln -s r1 sync/current
+start_controller sync/current/fleet
+wait_until 60 version_is 1
+ln -s r2 sync/next
+mv -T sync/next sync/current
+wait_until 60 version_is 2
+wait_until 20 in_step h1
+stop_controller 0
+
+# --- without watches it reads at intervals, and says why
+: >"$LOG"
+unshare -Ur sh -c 'echo 2 >/proc/sys/user/max_inotify_watches && exec "$0" controller -f n --interval 2s' "$DREY" >>"$LOG" 2>&1 &
+controller=$!
+wait_until 20 log_has 'raise fs.inotify.max_user_watches'
+wait_until 20 log_has 'manifests loaded'
+rm n/container-web.yaml
+wait_until 30 sh -c "[ \$(grep -c 'manifests loaded' '$LOG') = 2 ]"
+assert_eq "$(logged 'max_user_watches')" 1 "said once"
 stop_controller 0
 expect_exit 2 "$DREY" controller -f /nonexistent
 assert_contains "$WORK/stderr" "/nonexistent"

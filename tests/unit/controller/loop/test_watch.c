@@ -314,6 +314,62 @@ Test(watch, a_directory_whose_parents_are_gone_too)
 	stop(&bench);
 }
 
+/* What git-sync and most release scripts do: the link is above the directory that is watched. */
+Test(watch, what_is_above_may_be_put_in_the_place_of_another)
+{
+	struct bench bench;
+
+	start(&bench, "rm -r fleet; mkdir -p git/r1/fleet git/r2/fleet && "
+		      "for r in 1 2; do echo $r > git/r$r/fleet/web.yaml; done; "
+		      "ln -s r1 git/current && ln -s git/current/fleet fleet");
+	sh(&bench, "ln -s r2 git/next && mv -T git/next git/current");
+	expect_one(&bench);
+	sh(&bench, "echo 3 > git/r1/fleet/web.yaml");
+	expect_none(&bench, 400);
+	sh(&bench, "echo 3 > git/r2/fleet/web.yaml");
+	expect_one(&bench);
+	sh(&bench, "mkdir -p git/r3/fleet && mv git/r2 git/old && mv git/r3 git/r2");
+	expect_one(&bench);
+	sh(&bench, "echo 4 > git/r2/fleet/web.yaml");
+	expect_one(&bench);
+	stop(&bench);
+}
+
+Test(watch, what_changes_under_the_reader_is_told)
+{
+	struct bench bench;
+
+	start(&bench, NULL);
+	cr_assert_not(watch_has_moved(bench.watch, io_now_ms()));
+	sh(&bench, "echo 2 > fleet/web.yaml");
+	cr_assert(turns(bench.watch, 4000));
+	cr_assert_not(watch_has_moved(bench.watch, io_now_ms()));
+	sh(&bench, "echo 3 > fleet/sub/db.yaml");
+	cr_assert(watch_has_moved(bench.watch, io_now_ms()));
+	expect_one(&bench);
+	cr_assert_not(watch_has_moved(bench.watch, io_now_ms()));
+	stop(&bench);
+}
+
+Test(watch, who_asks_waits_for_git_and_writers_as_well)
+{
+	struct bench bench;
+	int64_t wait_ms;
+
+	start(&bench, "git init -q");
+	watch_ask(bench.watch, io_now_ms());
+	cr_assert(watch_poll(bench.watch, io_now_ms(), &wait_ms), "nothing is in the way");
+	expect_none(&bench, 300);
+	/* Held since before anything was changed. */
+	sh(&bench, "touch .git/index.lock");
+	expect_none(&bench, 300);
+	watch_ask(bench.watch, io_now_ms());
+	expect_none(&bench, 300);
+	sh(&bench, "rm .git/index.lock");
+	expect_one(&bench);
+	stop(&bench);
+}
+
 Test(watch, a_queue_that_overflows_loses_nothing)
 {
 	struct bench bench;
