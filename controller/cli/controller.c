@@ -119,9 +119,10 @@ const struct command command_controller = {
 		"looked at again after --interval, whatever was heard.\n\n"
 		"Manifests that are broken are reported with their place; what was loaded last "
 		"stays in force. A host that can't be reached is tried again, ever more rarely, "
-		"and holds up no other. What fails in the same way three times, and a replacement "
-		"that failed once, is left until manifest, image or host change. Leftovers are "
-		"removed only where the Project says prune.\n\n"
+		"and holds up no other. What fails in the same way three times, a replacement "
+		"that failed once, and what comes back eight times within two minutes each, is "
+		"left until manifest, image or host change. Leftovers are removed only where the "
+		"Project says prune.\n\n"
 		"SIGTERM and SIGINT end it at the next safe point, a second one at once; SIGHUP "
 		"loads the manifests again. `drey status` and `drey history` show what it "
 		"found and did.",

@@ -112,33 +112,45 @@ static void hold_back(struct look *look, struct action *action, struct hold *hol
 		report_retry(look->report, hold->wait_ms);
 }
 
+static void hold_stalled(struct look *look, struct action *action, struct hold *hold,
+			 const struct stall_entry *entry)
+{
+	struct arena *arena = look->visit.arena;
+
+	hold->kind = entry->stalled ? HOLD_STALL : HOLD_WAIT;
+	hold->reason = arena_strdup(arena, entry->reason);
+	hold_back(look, action, hold,
+		  arena_printf(arena, "%s%s", entry->message,
+			       entry->stalled ? " (not tried again until manifest, image or host "
+						"change)"
+					      : ""));
+}
+
 static void decide(struct loop_host *host, struct action *action, struct hold *hold, int64_t now_ms)
 {
 	struct look *look = &host->look;
-	struct arena *arena = look->visit.arena;
-	const char *resource = resource_of(arena, action);
+	const char *resource = resource_of(look->visit.arena, action);
 	struct stall_entry entry;
+
+	/* First: what is passed through on the way is no difference to remember. */
+	hold->wait_ms = settle_left(host->settle, now_ms, action);
+	if (hold->wait_ms > 0) {
+		report_retry(look->report, hold->wait_ms);
+		if (stall_get(look->stall, resource, &entry) && entry.stalled) {
+			hold_stalled(look, action, hold, &entry);
+			return;
+		}
+		hold->kind = HOLD_SETTLE;
+		hold->reason = "Settling";
+		hold_back(look, action, hold, "it was stopped or renamed a moment ago");
+		return;
+	}
 	enum stall_answer answer =
 		stall_ask(look->stall, resource, action->want ? action->want->digest : "",
 			  hash_difference(&look->visit.pass, action), now_ms, &hold->wait_ms);
 
-	if (answer != STALL_GO && stall_get(look->stall, resource, &entry)) {
-		hold->kind = answer == STALL_STOP ? HOLD_STALL : HOLD_WAIT;
-		hold->reason = arena_strdup(arena, entry.reason);
-		hold_back(look, action, hold,
-			  arena_printf(arena, "%s%s", entry.message,
-				       answer == STALL_STOP
-					       ? " (not tried again until manifest, image or host "
-						 "change)"
-					       : ""));
-		return;
-	}
-	hold->wait_ms = settle_left(host->settle, now_ms, action);
-	if (hold->wait_ms > 0) {
-		hold->kind = HOLD_SETTLE;
-		hold->reason = "Settling";
-		hold_back(look, action, hold, "it was stopped or renamed a moment ago");
-	}
+	if (answer != STALL_GO && stall_get(look->stall, resource, &entry))
+		hold_stalled(look, action, hold, &entry);
 }
 
 /* Returns how many changes are left to be done now. */
@@ -156,7 +168,8 @@ static size_t hold_some(struct loop_host *host, struct hold *holds)
 			decide(host, action, &holds[i], now_ms);
 			left += holds[i].kind == HOLD_NONE;
 		} else if (action->verdict == VERDICT_KEEP) {
-			stall_clear(host->look.stall, resource_of(host->look.visit.arena, action));
+			stall_keep(host->look.stall, resource_of(host->look.visit.arena, action),
+				   now_ms);
 		}
 	}
 	return left;

@@ -21,8 +21,12 @@ struct entry {
 	bool stalled;
 	bool adopt; /* whatever is seen next is what it is stalled at: the last try's doing */
 	bool asked; /* since the last sweep */
+	bool done;  /* put right, and not yet seen to come back */
 	struct backoff backoff;
 	int64_t next_ms;
+	int relapses;
+	int64_t kept_ms; /* in step since; -1: it is not */
+	struct backoff relapse_backoff;
 };
 
 struct stall {
@@ -71,12 +75,14 @@ static struct entry *make(struct stall *stall, const char *resource, const char 
 
 	entry->resource = xstrdup(resource);
 	entry->digest = xstrdup(digest);
+	entry->kept_ms = -1;
 	backoff_init(&entry->backoff, STALL_BASE_MS, STALL_MAX_MS, stall->seed);
+	backoff_init(&entry->relapse_backoff, STALL_BASE_MS, STALL_MAX_MS, stall->seed);
 	vec_push(&stall->entries, entry);
 	return entry;
 }
 
-void stall_clear(struct stall *stall, const char *resource)
+static void forget(struct stall *stall, const char *resource)
 {
 	for (size_t i = 0; i < stall->entries.count; i++) {
 		if (!str_eq(stall->entries.items[i]->resource, resource))
@@ -85,6 +91,40 @@ void stall_clear(struct stall *stall, const char *resource)
 		stall->entries.items[i] = stall->entries.items[--stall->entries.count];
 		return;
 	}
+}
+
+void stall_keep(struct stall *stall, const char *resource, int64_t now_ms)
+{
+	struct entry *entry = find(stall, resource);
+
+	if (!entry)
+		return;
+	/* Whatever is not drey's doing was somebody's who has looked into it. */
+	if (entry->stalled || (!entry->done && entry->relapses == 0) ||
+	    (entry->kept_ms >= 0 && now_ms - entry->kept_ms >= STALL_LASTED_MS)) {
+		forget(stall, resource);
+		return;
+	}
+	if (entry->kept_ms < 0)
+		entry->kept_ms = now_ms;
+	entry->asked = true;
+	entry->count = entry->current = 0;
+	entry->next_ms = 0;
+	backoff_reset(&entry->backoff);
+}
+
+/* It was in step, and is not any more. */
+static void relapse(struct entry *entry, int64_t now_ms)
+{
+	entry->kept_ms = -1;
+	if (!entry->done)
+		return;
+	entry->done = false;
+	entry->relapses++;
+	if (entry->relapses > STALL_RELAPSES_FREE)
+		entry->next_ms = now_ms + backoff_fail(&entry->relapse_backoff);
+	if (entry->relapses >= STALL_RELAPSES)
+		entry->stalled = entry->adopt = true;
 }
 
 /* Makes the difference the current one; the one that was tried least gives way to a new one. */
@@ -118,6 +158,12 @@ enum stall_answer stall_ask(struct stall *stall, const char *resource, const cha
 	struct entry *entry = find(stall, resource);
 
 	*ret_wait_ms = 0;
+	if (entry && entry->kept_ms >= 0 && now_ms - entry->kept_ms >= STALL_LASTED_MS) {
+		forget(stall, resource);
+		entry = NULL;
+	}
+	if (entry && entry->kept_ms >= 0 && str_eq(entry->digest, digest))
+		relapse(entry, now_ms);
 	if (entry && entry->adopt && str_eq(entry->digest, digest)) {
 		entry->adopt = false;
 		pick(entry, difference);
@@ -125,7 +171,7 @@ enum stall_answer stall_ask(struct stall *stall, const char *resource, const cha
 	/* Another manifest, or somebody has changed what is there. */
 	if (entry &&
 	    (!str_eq(entry->digest, digest) || (entry->stalled && !is_same(entry, difference)))) {
-		stall_clear(stall, resource);
+		forget(stall, resource);
 		entry = NULL;
 	}
 	if (!entry)
@@ -154,6 +200,7 @@ bool stall_tell(struct stall *stall, const char *resource, enum stall_outcome ou
 	free(entry->message);
 	entry->reason = xstrdup(reason);
 	entry->message = xstrdup(message);
+	entry->done = outcome == STALL_DONE;
 	if (outcome != STALL_PASSES)
 		entry->differences[entry->current].tries++;
 	entry->next_ms = now_ms + backoff_fail(&entry->backoff);
@@ -184,7 +231,7 @@ void stall_restore(struct stall *stall, const char *resource, const char *digest
 {
 	struct entry *entry;
 
-	stall_clear(stall, resource);
+	forget(stall, resource);
 	entry = make(stall, resource, digest);
 	entry->adopt = entry->stalled = true;
 	entry->reason = xstrdup(reason);

@@ -5,6 +5,11 @@
  * manifest, image or what is observed changes. It does not matter whether the tries failed or
  * seemed to go well: a difference that comes back is not closed by closing it again.
  *
+ * What is put right, is in step for a moment and comes back is no endless loop either: a
+ * container that ends by itself, another that changes what drey changes. Where it comes back
+ * within STALL_LASTED_MS it is put right ever more rarely, and stalled at the STALL_RELAPSES-th
+ * time.
+ *
  * Failures that pass by themselves (host, registry) are tried again, ever more rarely, for ever.
  * A replacement that was begun and failed is not tried a second time: each try stops a service.
  *
@@ -19,6 +24,9 @@ enum {
 	STALL_TRIES = 3,
 	STALL_BASE_MS = 2 * 1000,
 	STALL_MAX_MS = 300 * 1000,
+	STALL_RELAPSES = 8,
+	STALL_RELAPSES_FREE = 2, /* put right at once */
+	STALL_LASTED_MS = 120 * 1000,
 };
 
 struct stall;
@@ -47,8 +55,8 @@ enum stall_answer stall_ask(struct stall *stall, const char *resource, const cha
  * stalled now. */
 bool stall_tell(struct stall *stall, const char *resource, enum stall_outcome outcome,
 		const char *reason, const char *message, int64_t now_ms);
-/* The resource is in step: nothing is held against it any more. */
-void stall_clear(struct stall *stall, const char *resource);
+/* The resource is in step: nothing is held against it any more, unless it does not last. */
+void stall_keep(struct stall *stall, const char *resource, int64_t now_ms);
 /* Forgets what was not asked for since the last sweep. */
 void stall_sweep(struct stall *stall);
 

@@ -57,7 +57,7 @@ Test(stall, a_new_manifest_or_a_changed_host_is_tried)
 	for (int i = 0; i < STALL_TRIES; i++)
 		now = try_once(stall, "d1", 1, STALL_FAILED, now);
 	cr_assert_eq(answer_at(stall, "d2", 1, now), STALL_GO);
-	stall_clear(stall, web);
+	stall_keep(stall, web, now);
 	for (int i = 0; i < STALL_TRIES; i++)
 		now = try_once(stall, "d2", 1, STALL_FAILED, now);
 	cr_assert_eq(answer_at(stall, "d2", 1, now), STALL_STOP);
@@ -130,9 +130,62 @@ Test(stall, in_step_forgets)
 
 	for (int i = 0; i < 20; i++) {
 		now = try_once(stall, "d1", 1, STALL_DONE, now);
-		stall_clear(stall, web);
+		stall_keep(stall, web, now);
+		/* No look of the time between. */
+		now += STALL_LASTED_MS + (i % 2);
 	}
 	cr_assert_eq(answer_at(stall, "d1", 1, now), STALL_GO, "stopped twenty times by a person");
+	stall_free(stall);
+}
+
+/* A container that ends by itself after a moment; a second drey that wants something else. */
+Test(stall, what_is_in_step_for_a_moment_only_is_no_endless_loop)
+{
+	struct stall *stall = stall_new(7);
+	struct stall_entry entry;
+	int64_t now = 0, before, longest = 0, wait;
+	int tries = 0;
+
+	for (; tries < 100; tries++) {
+		/* Never the same twice. */
+		uint64_t difference = (uint64_t)tries + 1;
+		enum stall_answer answer = stall_ask(stall, web, "d1", difference, now, &wait);
+
+		before = now;
+		now += wait;
+		longest = now - before > longest ? now - before : longest;
+		if (answer == STALL_WAIT)
+			answer = answer_at(stall, "d1", difference, now);
+		if (answer == STALL_STOP)
+			break;
+		cr_assert_eq(answer, STALL_GO);
+		stall_tell(stall, web, STALL_DONE, "ComesBack", "it came back", now);
+		stall_keep(stall, web, now + 100);
+		stall_sweep(stall);
+		stall_keep(stall, web, now + 4000);
+		now += 5000;
+	}
+	cr_assert_eq(tries, STALL_RELAPSES);
+	cr_assert_geq(longest, 8 * STALL_BASE_MS, "ever more rarely");
+	cr_assert_eq(answer_at(stall, "d1", (uint64_t)tries + 1, now + 1000000000), STALL_STOP);
+	cr_assert(stall_get(stall, web, &entry));
+	cr_assert_str_eq(entry.message, "it came back");
+	/* Somebody has seen to it. */
+	stall_keep(stall, web, now);
+	cr_assert_eq(answer_at(stall, "d1", 1, now + 1), STALL_GO);
+	stall_free(stall);
+}
+
+Test(stall, what_the_engine_puts_right_itself_counts_for_nothing)
+{
+	struct stall *stall = stall_new(7);
+	int64_t now = 0, wait;
+
+	for (int i = 0; i < 100; i++) {
+		cr_assert_eq(stall_ask(stall, web, "d1", 1, now, &wait), STALL_GO);
+		stall_keep(stall, web, now + 100);
+		now += 1000;
+	}
 	stall_free(stall);
 }
 
