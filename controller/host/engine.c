@@ -92,9 +92,9 @@ int engine_open(const struct engine_options *options, struct engine **ret_engine
 
 	if (options->socket_path[0] != '/' || strlen(options->socket_path) >= sizeof(room.sun_path))
 		return error_set(err, ERROR_INVALID,
-				 "%s: the socket path \"%s\" must be absolute and shorter than %zu "
+				 "the socket path \"%s\" must be absolute and shorter than %zu "
 				 "bytes",
-				 options->name, options->socket_path, sizeof(room.sun_path));
+				 options->socket_path, sizeof(room.sun_path));
 	struct engine *engine = xcalloc(1, sizeof(*engine));
 	engine->name = xstrdup(options->name);
 	engine->socket_path = xstrdup(options->socket_path);
@@ -110,7 +110,6 @@ int engine_open(const struct engine_options *options, struct engine **ret_engine
 	/* One kept connection for each request in flight, and one for an event stream. */
 	curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)engine->max_in_flight + 1);
 	if (negotiate(engine, err)) {
-		error_wrap(err, "%s", engine->name);
 		engine_close(engine);
 		return -1;
 	}

@@ -37,7 +37,7 @@ struct engine_options {
 	const struct logger *log;
 };
 
-/* Connects and negotiates. Errors name the host and say what to do. */
+/* Connects and negotiates. Errors say what to do; whose they are is for the caller to say. */
 MUST_CHECK int engine_open(const struct engine_options *options, struct engine **ret_engine,
 			   struct error *err);
 void engine_close(struct engine *engine);
