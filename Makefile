@@ -242,8 +242,9 @@ $(BUILD)/fuzzer/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libdrey.a
 
 # Writes what the commands print now into the files they are compared with: read the diff.
 .PHONY: golden-update
-golden-update: $(BUILD)/drey
+golden-update: $(BUILD)/drey $(BUILD)/unit
 	@DREY=$(abspath $<) tests/golden/run --update
+	@GOLDEN_UPDATE=1 $(BUILD)/unit --filter 'bad_manifests/*'
 
 .PHONY: bench
 bench: deps $(BUILD)/drey $(BENCH)

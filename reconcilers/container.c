@@ -430,8 +430,6 @@ static void verify_rest(const struct verify *v)
 	const char *state = resource_string(v->resource, "state");
 	const char *restart = resource_string(v->resource, "restart");
 	const json_t *depends_on = written(v, "depends_on");
-	json_t *value;
-	const char *name;
 
 	if (strcmp(state, "completed") == 0 && !str_has_prefix(restart, "on-failure") &&
 	    strcmp(restart, "no") != 0)
@@ -442,10 +440,6 @@ static void verify_rest(const struct verify *v)
 		fault(v, "stop_grace_period", "an engine counts in whole seconds");
 	if (member(depends_on, v->resource->name))
 		fault(v, "depends_on", "a container can't depend on itself");
-	json_object_foreach ((json_t *)written(v, "labels"), name, value) {
-		if (str_has_prefix(name, LABEL_PREFIX))
-			fault(v, "labels", "labels that begin with drey. are drey's own");
-	}
 	if (container_is_leftover(container_engine_name(v->resource)))
 		fault(v, "container_name",
 		      "names that end in " CONTAINER_NEW " or " CONTAINER_OLD

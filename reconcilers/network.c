@@ -6,6 +6,7 @@
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "reconcilers/external.h"
 
 extern const struct reconciler reconciler_network;
 
@@ -356,20 +357,11 @@ int network_create_body(const struct pass *pass, const struct resource *want, ch
 
 /* --- rules across fields --- */
 
-static void fault(const struct resource *resource, struct diagnostics *diagnostics, const char *key,
-		  const char *message)
-{
-	CLEANUP(cleanup_free) char *at = xasprintf("spec.%s", key);
-
-	diagnose(diagnostics, SEVERITY_ERROR, node_find(resource->node, at), "%s: %s", at, message);
-}
-
 static void network_verify(const struct resource *resource, struct diagnostics *diagnostics)
 {
 	static const char *const given[] = { "bridge", "host", "none", "default" };
-	const char *name = network_own_engine_name(resource), *label;
+	const char *name = network_own_engine_name(resource);
 	bool external = resource_bool(resource, "external");
-	json_t *value;
 
 	for (size_t i = 0; i < ARRAY_SIZE(given) && !external; i++) {
 		if (strcmp(name, given[i]) == 0)
@@ -379,21 +371,7 @@ static void network_verify(const struct resource *resource, struct diagnostics *
 				 "choose another name",
 				 name);
 	}
-	json_object_foreach ((json_t *)resource_get(resource, "labels"), label, value) {
-		if (str_has_prefix(label, LABEL_PREFIX))
-			fault(resource, diagnostics, "labels",
-			      "labels that begin with drey. are drey's own");
-	}
-	for (size_t i = 0; external && i < network_schema.count; i++) {
-		const struct field *field = &network_schema.fields[i];
-
-		if (field->api && strcmp(field->key, "name") != 0 &&
-		    resource_get(resource, field->key))
-			fault(resource, diagnostics, field->key,
-			      "means nothing for an external network: drey does not make it");
-	}
-	if (external && strcmp(resource_string(resource, "state"), "absent") == 0)
-		fault(resource, diagnostics, "state", "what is external is not drey's to remove");
+	external_verify(resource, diagnostics);
 }
 
 const struct reconciler reconciler_network = {

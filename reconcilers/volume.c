@@ -6,6 +6,7 @@
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "reconcilers/external.h"
 
 extern const struct reconciler reconciler_volume;
 
@@ -320,38 +321,6 @@ int volume_create_body(const struct pass *pass, const struct resource *want, int
 	return 0;
 }
 
-/* --- rules across fields --- */
-
-static void fault(const struct resource *resource, struct diagnostics *diagnostics, const char *key,
-		  const char *message)
-{
-	CLEANUP(cleanup_free) char *at = xasprintf("spec.%s", key);
-
-	diagnose(diagnostics, SEVERITY_ERROR, node_find(resource->node, at), "%s: %s", at, message);
-}
-
-static void volume_verify(const struct resource *resource, struct diagnostics *diagnostics)
-{
-	bool external = resource_bool(resource, "external");
-	const char *label;
-	json_t *value;
-
-	json_object_foreach ((json_t *)resource_get(resource, "labels"), label, value) {
-		if (str_has_prefix(label, LABEL_PREFIX))
-			fault(resource, diagnostics, "labels",
-			      "labels that begin with drey. are drey's own");
-	}
-	for (size_t i = 0; external && i < volume_schema.count; i++) {
-		const struct field *field = &volume_schema.fields[i];
-
-		if (field->api && resource_get(resource, field->key))
-			fault(resource, diagnostics, field->key,
-			      "means nothing for an external volume: drey does not make it");
-	}
-	if (external && strcmp(resource_string(resource, "state"), "absent") == 0)
-		fault(resource, diagnostics, "state", "what is external is not drey's to remove");
-}
-
 const struct reconciler reconciler_volume = {
 	.kind = {
 		.name = "Volume",
@@ -360,7 +329,7 @@ const struct reconciler reconciler_volume = {
 		.phase = 20,
 		.spec = &volume_schema,
 		.follows_users = true,
-		.verify = volume_verify,
+		.verify = external_verify,
 		.example = "apiVersion: drey/v1\n"
 			   "kind: Volume\n"
 			   "metadata: { name: web-data }\n"
