@@ -487,7 +487,7 @@ static const struct command backup_run = {
 	.example = "drey backup run nightly\ndrey backup run Volume/data --host edge-1",
 	.min_args = 1,
 	.max_args = 1,
-	.complete = "resource",
+	.complete = "backup",
 	.run = run_run,
 };
 
@@ -500,7 +500,7 @@ static const struct command backup_list = {
 	.options = list_options,
 	.example = "drey backup list data",
 	.max_args = 1,
-	.complete = "resource",
+	.complete = "backup",
 	.run = run_list,
 };
 
@@ -518,7 +518,7 @@ static const struct command backup_restore_command = {
 	.example = "drey backup restore data --host edge-1 --from 20260131T235959Z-1a2b3c4d",
 	.min_args = 1,
 	.max_args = 1,
-	.complete = "resource",
+	.complete = "backup",
 	.run = run_restore,
 };
 

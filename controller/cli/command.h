@@ -68,9 +68,9 @@ struct option_row {
 	const char *value; /* "DIR", "NAME"; NULL for flags */
 	const char *const *choices; /* OPTION_CHOICE: stored as its index */
 	int min, max;		    /* OPTION_INT */
-	const char
-		*complete; /* what the shell completes: "dir", "file", "host", "resource", NULL */
-	const char *doc;   /* one sentence */
+	const char *complete;	    /* what the shell completes: "dir", "file", "host", "resource",
+				       "backup", NULL */
+	const char *doc;	    /* one sentence */
 };
 
 struct command;

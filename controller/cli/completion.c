@@ -44,6 +44,20 @@ static void list_resources(const struct manifest_set *set)
 	}
 }
 
+/* Backups, and the volumes that one can name instead. */
+static void list_backups(const struct manifest_set *set)
+{
+	for (size_t i = 0; i < set_count(set, "Backup"); i++) {
+		const struct resource *backup = set_at(set, "Backup", i);
+		const json_t *volume;
+		size_t j;
+
+		puts(backup->name);
+		json_array_foreach (resource_get(backup, "volumes"), j, volume)
+			printf("Volume/%s\n", json_string_value(volume));
+	}
+}
+
 /* While one types nothing but words may appear: a set with faults has none to offer. */
 static int list_of_set(struct context *context, void (*list)(const struct manifest_set *set))
 {
@@ -94,6 +108,8 @@ static int run(struct context *context)
 		return list_of_set(context, list_hosts);
 	else if (strcmp(what, "resources") == 0)
 		return list_of_set(context, list_resources);
+	else if (strcmp(what, "backups") == 0)
+		return list_of_set(context, list_backups);
 	else {
 		error_set(&err, ERROR_INVALID,
 			  "there is a completion for bash, zsh and fish, not "
@@ -115,8 +131,8 @@ const struct command command_completion = {
 		       "/usr/share/bash-completion/completions/drey; for zsh, put it into a file "
 		       "_drey of a directory in $fpath; for fish, into "
 		       "~/.config/fish/completions/drey.fish. make install does so for all.\n\n"
-		       "With hosts, resources, kinds or commands it lists these, which is what the "
-		       "scripts ask for.",
+		       "With hosts, resources, backups, kinds or commands it lists these, which is "
+		       "what the scripts ask for.",
 	.options = options,
 	.example = "source <(drey completion bash)",
 	.min_args = 1,

@@ -23,8 +23,9 @@ const struct option_row opt_state = {
 	.offset = AT(state),
 	.value = "DIR",
 	.complete = "dir",
-	.doc = "Where drey keeps conditions and history: $DREY_STATE_DIR, else /var/lib/drey for "
-	       "root, else $XDG_STATE_HOME/drey or ~/.local/state/drey.",
+	.doc = "Where drey keeps conditions and history: $DREY_STATE_DIR, else "
+	       "$XDG_STATE_HOME/drey, "
+	       "else /var/lib/drey for root and ~/.local/state/drey for others.",
 };
 
 const struct option_row opt_project = {
