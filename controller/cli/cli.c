@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 extern const struct command command_version;
 
@@ -91,14 +93,25 @@ static int dispatch(const struct command *const *all, struct context *context, i
 	return context->command->run(context);
 }
 
-/* Output that did not reach the disk is a failure; a reader who has seen enough is none. */
+static bool reader_is_gone(void)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
+/* Output that did not reach the disk is a failure; a reader who has seen enough is none. What was
+ * flushed earlier failed unheard, and its errno is gone. */
 static int finish_output(int code)
 {
+	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return code;
-	if (errno == EPIPE)
+	int cause = errno;
+	if (cause == EPIPE || reader_is_gone())
 		return code;
-	fprintf(stderr, "drey: the output can't be written: %s\n", strerror(errno));
+	fprintf(stderr, "drey: the output can't be written%s%s\n", cause ? ": " : "",
+		cause ? strerror(cause) : "");
 	return exit_worst(code, EXIT_PARTIAL);
 }
 

@@ -27,6 +27,7 @@ struct layer {
 /* A host that is at work. */
 struct line {
 	char *host, *resource, *text;
+	char *said; /* the last line that was written where there is no terminal */
 	enum progress_kind kind;
 	int64_t current, total; /* PROGRESS_BYTES */
 	VEC(struct layer) layers;
@@ -63,6 +64,7 @@ static void free_line(struct line *line)
 	free(line->host);
 	free(line->resource);
 	free(line->text);
+	free(line->said);
 	free(line);
 }
 
@@ -281,7 +283,12 @@ void progress_update(struct progress_view *view, const struct progress *progress
 	describe_step(line, ": ", &text);
 	put_safely(&plain, text.data, SIZE_MAX);
 	str_append_char(&plain, '\n');
-	flush(&plain);
+	/* A pull is a step of its own and tells of its layers then: one line for both. */
+	if (!str_eq(line->said, plain.data)) {
+		flush(&plain);
+		free(line->said);
+		line->said = xstrdup(plain.data);
+	}
 	str_done(&plain);
 	str_done(&text);
 }

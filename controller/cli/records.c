@@ -59,7 +59,8 @@ const char *records_revision(const struct context *context, const char *revision
 		str_has_prefix(revision, "sha256:") ? revision + strlen("sha256:") : revision;
 	bool dirty = str_has_suffix(revision, "+");
 
-	if (strlen(hex) <= SHORT)
+	/* "(unreadable)" is no digest. */
+	if (strspn(hex, "0123456789abcdef") <= SHORT)
 		return revision;
 	return arena_printf(context->arena, "%.*s%.*s%s", (int)(hex - revision), revision, SHORT,
 			    hex, dirty ? "+" : "");

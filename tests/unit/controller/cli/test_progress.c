@@ -38,6 +38,7 @@ Test(progress, plain_lines_where_there_is_no_terminal, .init = cr_redirect_stder
 	struct context context = { 0 };
 	struct progress_view *view = progress_new(&context);
 
+	step(view, "h1", "pull web:1.2");
 	layer(view, "a", 1, 10);
 	layer(view, "a", 5, 10);
 	layer(view, "b", 1, 10);

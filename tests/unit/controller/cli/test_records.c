@@ -138,6 +138,17 @@ Test(records, status_says_the_most_telling_condition)
 			 "Host/h2           Unreachable  3m     0123456789+  because of that\n");
 }
 
+Test(records, only_digests_are_cut)
+{
+	struct context context = { .arena = arena_new() };
+
+	cr_expect_str_eq(records_revision(&context, "0123456789abcdef+"), "0123456789+");
+	cr_expect_str_eq(records_revision(&context, "sha256:0123456789abcdef"),
+			 "sha256:0123456789");
+	cr_expect_str_eq(records_revision(&context, "(unreadable)"), "(unreadable)");
+	arena_free(context.arena);
+}
+
 Test(records, status_of_some_hosts_and_projects)
 {
 	struct error err = ERROR_INIT;
