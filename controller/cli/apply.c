@@ -19,34 +19,6 @@ static int confirm(struct session *session)
 	return session_confirm(session, question);
 }
 
-static void add_results(struct session *session, json_t *document)
-{
-	json_t *rows = json_array();
-
-	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
-		const struct visit *visit = fleet_visit(session->fleet, i);
-
-		for (size_t j = 0; j < visit->results.count; j++) {
-			const struct result *result = &visit->results.items[j];
-			json_t *row =
-				json_pack("{s:s, s:s, s:o, s:s, s:s, s:I}", "host",
-					  visit->host->name, "kind", result->action->kind->name,
-					  "name", json_string(result->action->name), "verdict",
-					  verdict_name(result->action->verdict), "outcome",
-					  outcome_name(result->outcome), "duration_ms",
-					  (json_int_t)result->duration_ms);
-
-			if (result->err.code != ERROR_NONE)
-				json_object_set_new(row, "error",
-						    json_pack("{s:s, s:s}", "code",
-							      error_code_name(result->err.code),
-							      "message", result->err.text));
-			json_array_append_new(rows, row);
-		}
-	}
-	json_object_set_new(document, "results", rows);
-}
-
 static int run_apply(struct context *context)
 {
 	struct fleet_options preset = { .write = true, .backup = backup_before_change };
@@ -56,6 +28,11 @@ static int run_apply(struct context *context)
 	int code = session_start(&session, context, &preset);
 	if (code != EXIT_IN_STEP)
 		return code;
+	code = session_lock(&session);
+	if (code != EXIT_IN_STEP) {
+		session_done(&session);
+		return code;
+	}
 	session_plan(&session);
 	if (!json)
 		session_print_plans(&session);
@@ -73,7 +50,7 @@ static int run_apply(struct context *context)
 		json_t *document = output_document(context);
 
 		session_add_json(&session, document);
-		add_results(&session, document);
+		json_object_set_new(document, "results", session_results_json(&session));
 		json_object_set_new(document, "exit", json_integer(code));
 		output_json(document);
 	}

@@ -62,16 +62,15 @@ static void print_record(const json_t *record)
 	       (long long)files, files == 1 ? "" : "s", (long long)bytes, (long long)stored);
 }
 
-static int report(const struct context *context, json_t *rows, const char *member, int code)
+/* Takes the document over. */
+static int report(const struct context *context, json_t *document, int code)
 {
 	if (context->options.output == OUTPUT_JSON) {
-		json_t *document = output_document(context);
-
-		json_object_set(document, member, rows);
 		json_object_set_new(document, "exit", json_integer(code));
 		output_json(document);
+	} else {
+		json_decref(document);
 	}
-	json_decref(rows);
 	return code;
 }
 
@@ -107,7 +106,7 @@ static void run_on_host(void *ctx, struct visit *visit)
 	/* The controller would start again what is stopped for the backup. */
 	if (lock_take_host(job->session->state_dir, visit->host->name, true, HOLD_WAIT_MS, &hold,
 			   &err) < 0) {
-		json_array_append_new(out->failures, json_string(err.text));
+		json_array_append_new(out->failures, output_error(&err));
 		return;
 	}
 	json_t *volumes = volumes_of(job->selection);
@@ -121,7 +120,7 @@ static void run_on_host(void *ctx, struct visit *visit)
 			continue;
 		error_clear(&err);
 		if (backup_volume(&visit->pass, job->selection->backup, volume, &record, &err) < 0)
-			json_array_append_new(out->failures, json_string(err.text));
+			json_array_append_new(out->failures, output_error(&err));
 		else
 			json_array_append_new(out->records, record);
 		if (err.code == ERROR_CANCELLED)
@@ -130,18 +129,28 @@ static void run_on_host(void *ctx, struct visit *visit)
 	json_decref(volumes);
 }
 
+static void add_failure(json_t *failures, const char *host, json_t *error)
+{
+	json_array_append_new(failures, json_pack("{s:s, s:o}", "host", host, "error", error));
+}
+
 /* Takes the hosts' results over. */
 static int tell_host(const struct session *session, size_t index, struct host_backups *host,
-		     json_t *records)
+		     json_t *records, json_t *failures)
 {
 	const char *name = fleet_visit(session->fleet, index)->host->name;
-	const json_t *item;
+	bool human = session->context->options.output == OUTPUT_HUMAN;
+	json_t *item;
 	size_t i;
 
-	json_array_foreach (host->failures, i, item)
-		fprintf(stderr, "drey: %s: %s\n", name, json_string_value(item));
+	json_array_foreach (host->failures, i, item) {
+		if (human)
+			fprintf(stderr, "drey: %s: %s\n", name,
+				json_string_value(json_object_get(item, "message")));
+		add_failure(failures, name, json_incref(item));
+	}
 	json_array_foreach (host->records, i, item)
-		if (session->context->options.output == OUTPUT_HUMAN)
+		if (human)
 			print_record(item);
 	int code = json_array_size(host->failures) > 0 ? EXIT_PARTIAL : EXIT_IN_STEP;
 	json_array_extend(records, host->records);
@@ -150,7 +159,8 @@ static int tell_host(const struct session *session, size_t index, struct host_ba
 	return code;
 }
 
-static int run_all(struct session *session, const struct selection *selection, json_t *records)
+static int run_all(struct session *session, const struct selection *selection, json_t *records,
+		   json_t *failures)
 {
 	size_t count = fleet_count(session->fleet);
 	CLEANUP(cleanup_free) struct host_backups *hosts = xcalloc(count, sizeof(*hosts));
@@ -160,8 +170,20 @@ static int run_all(struct session *session, const struct selection *selection, j
 		hosts[i] = (struct host_backups){ json_array(), json_array() };
 	int code = session_run(session, run_on_host, &job);
 	for (size_t i = 0; i < count; i++)
-		code = exit_worst(code, tell_host(session, i, &hosts[i], records));
+		code = exit_worst(code, tell_host(session, i, &hosts[i], records, failures));
 	return code;
+}
+
+static void tell_unplanned(const struct session *session, json_t *failures)
+{
+	if (session->context->options.output == OUTPUT_HUMAN)
+		session_print_failures(session);
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		const struct visit *visit = fleet_visit(session->fleet, i);
+
+		if (!visit->planned)
+			add_failure(failures, visit->host->name, output_error(&visit->err));
+	}
 }
 
 static int run_run(struct context *context)
@@ -178,19 +200,23 @@ static int run_run(struct context *context)
 		session_done(&session);
 		return command_fail(context, EXIT_USAGE, &err);
 	}
+	json_t *document = output_document(context);
+	json_t *records = json_array(), *failures = json_array();
+	json_object_set_new(document, "backups", records);
+	json_object_set_new(document, "failures", failures);
 	session_plan(&session);
-	session_print_failures(&session);
-	json_t *records = json_array();
+	tell_unplanned(&session, failures);
 	code = session_exit(&session);
 	if (code != EXIT_INTERRUPTED)
-		code = exit_worst(code, run_all(&session, &selection, records));
-	if (code == EXIT_IN_STEP && json_array_size(records) == 0) {
-		error_set(&err, ERROR_INVALID, "no host that was asked has such a volume");
-		code = command_fail(context, EXIT_USAGE, &err);
-	}
+		code = exit_worst(code, run_all(&session, &selection, records, failures));
 	record_backups(&session, records);
+	bool none = code == EXIT_IN_STEP && json_array_size(records) == 0;
 	session_done(&session);
-	return report(context, records, "backups", code);
+	if (!none)
+		return report(context, document, code);
+	json_decref(document);
+	error_set(&err, ERROR_INVALID, "no host that was asked has such a volume");
+	return command_fail(context, EXIT_USAGE, &err);
 }
 
 /* --- list --- */
@@ -266,10 +292,12 @@ static int run_list(struct context *context)
 	if (context->options.output == OUTPUT_HUMAN)
 		json_array_foreach (rows, i, row)
 			print_record(row);
+	json_t *document = output_document(context);
+	json_object_set_new(document, "backups", rows);
 	if (damaged)
 		fprintf(stderr, "drey: warning: %zu record%s can't be read and %s left out\n",
 			damaged, damaged == 1 ? "" : "s", damaged == 1 ? "is" : "are");
-	return report(context, rows, "backups", EXIT_IN_STEP);
+	return report(context, document, EXIT_IN_STEP);
 }
 
 /* --- restore --- */
@@ -339,15 +367,20 @@ static struct visit *visit_of(struct session *session, const char *volume, struc
 
 /* The users are moved by an ordinary apply of that host: the new generation is what the name now
  * means, and whoever mounts the old one is out of step. */
-static int move_users(struct context *context, const struct selection *selection)
+static int move_users(struct context *context, const struct selection *selection, int lock,
+		      json_t *document)
 {
 	struct fleet_options preset = { .write = true, .backup = backup_before_change };
 	struct session session;
 	int code = session_start(&session, context, &preset);
 
-	if (code != EXIT_IN_STEP)
+	if (code != EXIT_IN_STEP) {
+		close(lock);
 		return code;
+	}
+	session.lock = lock;
 	code = session_apply_users(&session, selection->volume);
+	json_object_set_new(document, "results", session_results_json(&session));
 	session_done(&session);
 	return code;
 }
@@ -417,6 +450,28 @@ static int restore_one(struct session *session, const struct selection *selectio
 	return code;
 }
 
+/* On failure *err says why, or all has been said, or it was interrupted. */
+static int restore(struct session *session, struct selection *selection, json_t *rows,
+		   struct error *err)
+{
+	if (select_backup(session->set, session->context->options.args[0], selection, err) < 0)
+		return EXIT_USAGE;
+	if (!selection->volume) {
+		error_set(err, ERROR_INVALID,
+			  "'%s' is a Backup; name the volume to restore, such as Volume/%s",
+			  session->context->options.args[0],
+			  json_string_value(
+				  json_array_get(resource_get(selection->backup, "volumes"), 0)));
+		return EXIT_USAGE;
+	}
+	/* Before the volume is made: its users could not be moved beside another drey. */
+	int code = session_lock(session);
+	if (code != EXIT_IN_STEP)
+		return code;
+	session_plan(session);
+	return restore_one(session, selection, rows, err);
+}
+
 static int run_restore(struct context *context)
 {
 	struct fleet_options preset = { 0 };
@@ -427,32 +482,26 @@ static int run_restore(struct context *context)
 	int code = session_start(&session, context, &preset);
 	if (code != EXIT_IN_STEP)
 		return code;
-	json_t *rows = json_array();
-	if (select_backup(session.set, context->options.args[0], &selection, &err) == 0 &&
-	    !selection.volume)
-		error_set(&err, ERROR_INVALID,
-			  "Backup/%s has several volumes; name the one to "
-			  "restore",
-			  selection.backup->name);
-	if (err.code != ERROR_NONE) {
-		code = EXIT_USAGE;
-	} else {
-		session_plan(&session);
-		code = restore_one(&session, &selection, rows, &err);
-	}
-	if (code != EXIT_IN_STEP && err.code != ERROR_NONE)
-		command_fail(context, code, &err);
+	json_t *document = output_document(context), *rows = json_array();
+	json_object_set_new(document, "restored", rows);
+	code = restore(&session, &selection, rows, &err);
+	bool said = code == EXIT_REFUSED && err.code == ERROR_NONE;
 	/* The strings of the selection live in the set: keep it until the users are moved. */
 	struct manifest_set *set = set_ref(session.set);
+	int lock = session.lock;
+	session.lock = -1;
 	session_done(&session);
-	if (code == EXIT_IN_STEP)
-		code = move_users(context, &selection);
-	set_unref(set);
-	if (code != EXIT_IN_STEP && context->options.output == OUTPUT_JSON) {
-		json_decref(rows);
-		return code;
+	if (code == EXIT_IN_STEP) {
+		code = move_users(context, &selection, lock, document);
+		said = !json_object_get(document, "results");
+	} else if (lock >= 0) {
+		close(lock);
 	}
-	return report(context, rows, "restored", code);
+	set_unref(set);
+	if (!said && err.code == ERROR_NONE)
+		return report(context, document, code);
+	json_decref(document);
+	return said ? code : command_fail(context, code, &err);
 }
 
 static const struct option_row opt_from = {

@@ -35,9 +35,7 @@ int command_fail(const struct context *context, enum exit_code code, const struc
 		json_t *document = output_document(context);
 
 		json_object_set_new(document, "exit", json_integer(code));
-		json_object_set_new(document, "error",
-				    json_pack("{s:s, s:s}", "code", error_code_name(err->code),
-					      "message", err->text));
+		json_object_set_new(document, "error", output_error(err));
 		output_json(document);
 	} else {
 		fprintf(stderr, "drey: %s\n", err->text);

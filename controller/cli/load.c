@@ -36,9 +36,7 @@ static int report_faults(const struct context *context, const struct diagnostics
 
 	json_object_set_new(document, "exit", json_integer(EXIT_USAGE));
 	json_object_set_new(document, "valid", json_false());
-	json_object_set_new(
-		document, "error",
-		json_pack("{s:s, s:s}", "code", error_code_name(err->code), "message", err->text));
+	json_object_set_new(document, "error", output_error(err));
 	json_object_set_new(document, "diagnostics", diagnostics_json(diagnostics));
 	output_json(document);
 	return EXIT_USAGE;

@@ -47,6 +47,11 @@ void output_json(json_t *document)
 	json_decref(document);
 }
 
+json_t *output_error(const struct error *err)
+{
+	return json_pack("{s:s, s:s}", "code", error_code_name(err->code), "message", err->text);
+}
+
 void output_warning(const struct context *context, const char *fmt, ...)
 {
 	va_list ap;

@@ -20,6 +20,9 @@ void output_init(struct context *context);
 json_t *output_document(const struct context *context);
 /* Prints the document on stdout and releases it. */
 void output_json(json_t *document);
+/* {"code":"denied","message":"..."}, the member "error" of documents, hosts and results. New
+ * reference. */
+json_t *output_error(const struct error *err);
 /* "drey: warning: TEXT" on stderr, unless --quiet. */
 void output_warning(const struct context *context, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -72,9 +72,6 @@ int session_start(struct session *session, struct context *context,
 		code = command_fail(context, EXIT_USAGE, &err);
 	if (code == EXIT_IN_STEP)
 		code = check_local(session);
-	if (code == EXIT_IN_STEP && preset->write &&
-	    lock_take(session->state_dir, &session->lock, &err) < 0)
-		code = command_fail(context, EXIT_REFUSED, &err);
 	if (code == EXIT_IN_STEP) {
 		/* A diff that only people read does without it: libgit2 takes longer to wake up
 		 * than the manifests take to load. */
@@ -94,6 +91,15 @@ int session_start(struct session *session, struct context *context,
 	if (code != EXIT_IN_STEP)
 		session_done(session);
 	return code;
+}
+
+int session_lock(struct session *session)
+{
+	struct error err = ERROR_INIT;
+
+	if (lock_take(session->state_dir, &session->lock, &err) < 0)
+		return command_fail(session->context, EXIT_REFUSED, &err);
+	return EXIT_IN_STEP;
 }
 
 void session_done(struct session *session)
@@ -136,7 +142,7 @@ static bool ask(struct session *session, const char *question)
 	}
 	if (!fgets(answer, sizeof(answer), stdin))
 		return false;
-	return strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0;
+	return strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0;
 }
 
 int session_confirm(struct session *session, const char *question)
@@ -272,10 +278,7 @@ void session_add_json(const struct session *session, json_t *document)
 
 		json_object_set_new(host, "host", json_string(visit->host->name));
 		if (!visit->planned)
-			json_object_set_new(host, "error",
-					    json_pack("{s:s, s:s}", "code",
-						      error_code_name(visit->err.code), "message",
-						      visit->err.text));
+			json_object_set_new(host, "error", output_error(&visit->err));
 		json_array_append_new(hosts, host);
 	}
 	json_object_set_new(document, "project", json_string(set_project(session->set)));
@@ -288,6 +291,31 @@ void session_add_json(const struct session *session, json_t *document)
 					      "message",
 					      json_sprintf(stray_text, session->stray_target)));
 	json_object_set_new(document, "summary", summary_json(session));
+}
+
+json_t *session_results_json(const struct session *session)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		const struct visit *visit = fleet_visit(session->fleet, i);
+
+		for (size_t j = 0; j < visit->results.count; j++) {
+			const struct result *result = &visit->results.items[j];
+			json_t *row =
+				json_pack("{s:s, s:s, s:o, s:s, s:s, s:I}", "host",
+					  visit->host->name, "kind", result->action->kind->name,
+					  "name", json_string(result->action->name), "verdict",
+					  verdict_name(result->action->verdict), "outcome",
+					  outcome_name(result->outcome), "duration_ms",
+					  (json_int_t)result->duration_ms);
+
+			if (result->err.code != ERROR_NONE)
+				json_object_set_new(row, "error", output_error(&result->err));
+			json_array_append_new(rows, row);
+		}
+	}
+	return rows;
 }
 
 /* Usage errors come out of planning a host: where every host failed for the same cause the call

@@ -27,6 +27,10 @@ int session_start(struct session *session, struct context *context,
 		  const struct fleet_options *preset);
 void session_done(struct session *session);
 
+/* Takes the state directory's lock, until session_done(). EXIT_REFUSED, and all has been said, when
+ * another drey has it. */
+int session_lock(struct session *session);
+
 /* Asks whether to go on, unless --yes says so. EXIT_IN_STEP: yes; else all has been said: "no",
  * interrupted, or nobody can be asked. */
 int session_confirm(struct session *session, const char *question);
@@ -44,6 +48,8 @@ int session_apply_users(struct session *session, const char *volume);
 void session_print_plans(const struct session *session);
 /* The same as the members "project", "revision", "hosts" and "summary" of a JSON document. */
 void session_add_json(const struct session *session, json_t *document);
+/* The member "results": what came of each action. New reference. */
+json_t *session_results_json(const struct session *session);
 /* 130 when interrupted, EXIT_PARTIAL when hosts failed, else 0. EXIT_USAGE and EXIT_REFUSED (a
  * --target that names nothing, a removal cap that some host would pass) concern all hosts:
  * nothing may be executed then. */

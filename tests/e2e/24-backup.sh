@@ -111,6 +111,10 @@ for rule in 'GET /archive cut=500000' 'GET /archive reply=500 body="no archive t
 	assert_running
 	assert_backups 3
 done
+backup 3 nightly -o json
+assert_eq "$(jq -sr '.[] | [.exit, (.backups | length), .failures[0].host, .failures[0].error.code] | @csv' "$WORK/stdout")" \
+	'3,0,"h1","remote"'
+assert_contains "$WORK/stdout" 'no import today'
 
 echo '# interrupted'
 with --rule 'GET /archive slow_ms=300'
@@ -168,7 +172,12 @@ nightly
 backup 2 none
 assert_contains "$WORK/stderr" "'none' is neither a Backup nor a volume"
 backup 2 nightly --host h2
+backup 2 nightly --host h2 -o json
+assert_eq "$(jq -sr '[length, .[0].exit, .[0].error.code] | @csv' "$WORK/stdout")" '1,2,"invalid"'
 fleet stop h1 sshd
 backup 3
+backup 3 nightly -o json
+assert_eq "$(jq -sr '.[] | [.exit, (.backups | length), .failures[0].host, .failures[0].error.code] | @csv' "$WORK/stdout")" \
+	'3,0,"h1","unreachable"'
 fleet start h1 sshd
 assert_backups 4

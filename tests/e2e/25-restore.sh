@@ -61,6 +61,15 @@ expect_exit 4 "$terminal" 'y/N' n "$DREY" backup restore data -f "$m"
 expect_exit 130 "$terminal" 'y/N' ^C "$DREY" backup restore data -f "$m"
 restore 2 --yes --from 20000101T000000Z-00000000
 assert_contains "$WORK/stderr" 'has no backup 20000101T000000Z-00000000'
+# Beside another drey its users could not be moved: not even begun.
+exec {held}>"$DREY_STATE_DIR/controller.lock"
+flock -n "$held"
+restore 4 --yes
+assert_contains "$WORK/stderr" 'another drey is at work'
+restore 4 --yes -o json
+assert_eq "$(jq -sr '[length, .[0].exit, .[0].error.code] | @csv' "$WORK/stdout")" '1,4,"refused"'
+exec {held}>&-
+assert_eq "$(volumes h1)" data
 assert_eq "$(ids)" "$before"
 assert_users data
 
@@ -136,7 +145,9 @@ expect_exit 0 "$DREY" backup run nightly -f "$m" -o json
 assert_eq "$(jq -r '.backups[0].engine_volume' "$WORK/stdout")" "$now"
 rm "$(volume_path "$now")/entry"
 restore 0 --yes -o json
-assert_eq "$(jq -r '[.exit, .restored[0].volume, .restored[0].host] | @csv' "$WORK/stdout")" '0,"data","h1"'
+assert_eq "$(jq -sr '.[] | [.exit, .restored[0].volume, .restored[0].host] | @csv' "$WORK/stdout")" '0,"data","h1"'
+assert_eq "$(jq -r '[.results[] | select(.verdict == "replace") | .name + " " + .outcome] | sort | @csv' "$WORK/stdout")" \
+	'"reader done","user done"'
 now=$(jq -r '.restored[0].engine_volume' "$WORK/stdout")
 assert_users "$now"
 assert_eq "$(<"$(volume_path "$now")/entry")" 'a new entry'
