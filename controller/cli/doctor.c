@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* drey doctor: what stands between drey and each engine, and what to do about it. */
+#include "controller/base/interrupt.h"
 #include "controller/base/mem.h"
 #include "controller/cli/load.h"
 #include "controller/cli/option_rows.h"
@@ -7,6 +8,7 @@
 #include "controller/fleet/visit.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -31,22 +33,33 @@ struct check {
 /* One host's examination, run by one thread. */
 struct exam {
 	const struct context *context;
+	const struct manifest_set *set;
 	const struct resource *host;
-	struct tunnel *tunnel;
 	struct arena *arena;
-	struct connection connection;
+	struct connection connection; /* interrupted from another thread */
+	const atomic_bool *cancelled; /* of all of them */
 	struct check checks[CHECKS_MAX];
 	size_t count;
 	bool failed;
+	bool complete; /* not cut short by a signal */
+};
+
+struct examinations {
+	struct exam *list;
+	size_t count, parallel;
+	atomic_bool cancelled;
 };
 
 static void note(struct exam *exam, const char *name, enum finding finding, const char *detail,
 		 const char *remedy)
 {
+	char *text = arena_strdup(exam->arena, detail);
+
+	set_hide_secrets(exam->set, text);
 	exam->checks[exam->count++] = (struct check){
 		.name = name,
 		.finding = finding,
-		.detail = arena_strdup(exam->arena, detail),
+		.detail = text,
 		.remedy = remedy ? arena_strdup(exam->arena, remedy) : NULL,
 	};
 	exam->failed = exam->failed || finding == FINDING_FAILED;
@@ -78,27 +91,27 @@ static void note_host_key(struct exam *exam, const char *refused)
 	note(exam, "host key", refused ? FINDING_FAILED : FINDING_OK, detail, remedy);
 }
 
-/* Connection, host key and login; false when there is no point in going on. */
-static bool check_ssh(struct exam *exam)
+/* Connection, host key and login. */
+static void check_ssh(struct exam *exam)
 {
 	CLEANUP(cleanup_free) char *output = NULL;
+	struct tunnel_host_info info;
 	struct error err = ERROR_INIT;
 	int status;
 
+	if (!exam->connection.tunnel_host)
+		return;
 	if (tunnel_host_exec(exam->connection.tunnel_host, "true", &output, &status, &err) == 0) {
 		note_host_key(exam, NULL);
 		note(exam, "login", FINDING_OK, "accepted", NULL);
-		return true;
+		return;
 	}
-	struct tunnel_host_info info;
 	tunnel_host_info(exam->connection.tunnel_host, &info);
 	if (!info.fingerprint) {
 		note(exam, "connect", FINDING_FAILED, err.text,
 		     "check spec.address, that sshd runs there, and what stands between (firewall, "
 		     "VPN)");
-		return false;
-	}
-	if (info.host_key_known) {
+	} else if (info.host_key_known) {
 		note_host_key(exam, NULL);
 		note(exam, "login", FINDING_FAILED, err.text,
 		     "check spec.identity_file, spec.agent and the user in spec.address, and that "
@@ -106,7 +119,6 @@ static bool check_ssh(struct exam *exam)
 	} else {
 		note_host_key(exam, err.text);
 	}
-	return false;
 }
 
 static void check_remote_socket(struct exam *exam)
@@ -121,6 +133,8 @@ static void check_remote_socket(struct exam *exam)
 	struct error err = ERROR_INIT;
 	int status;
 
+	if (!exam->connection.tunnel_host)
+		return;
 	if (tunnel_host_exec(exam->connection.tunnel_host, command, &output, &status, &err) < 0) {
 		note(exam, "socket", FINDING_WARNING,
 		     arena_printf(exam->arena, "could not be looked at: %s", err.text), NULL);
@@ -144,12 +158,31 @@ static void check_remote_socket(struct exam *exam)
 		note(exam, "socket", FINDING_OK, socket, NULL);
 }
 
+/* What stands in the way of an engine whose socket was found; of a local one that is not yet
+ * said. */
+static const char *engine_remedy(enum error_code code)
+{
+	switch (code) {
+	case ERROR_NOT_FOUND:
+	case ERROR_UNREACHABLE:
+		return "start the engine there (systemctl start docker), or correct the path of "
+		       "its socket";
+	case ERROR_DENIED:
+		return "add the user to the group of the socket (usermod -aG docker USER), then "
+		       "log in anew; mind that this is as good as root";
+	case ERROR_UNSUPPORTED:
+		return "upgrade the older of the two, engine or drey";
+	default:
+		return "see what the engine says of it there (journalctl -u docker)";
+	}
+}
+
 static void check_engine(struct exam *exam)
 {
 	struct error err = ERROR_INIT;
 
 	if (connection_open(&exam->connection, exam->host, &exam->context->log, &err) < 0) {
-		note(exam, "engine", FINDING_FAILED, err.text, NULL);
+		note(exam, "engine", FINDING_FAILED, err.text, engine_remedy(err.code));
 		return;
 	}
 	const json_t *version = engine_version(exam->connection.engine);
@@ -211,25 +244,34 @@ static void check_disk(struct exam *exam)
 	json_decref(info);
 }
 
-static void examine(struct exam *exam)
+/* Describes the connection; who can't be described is done with. */
+static void begin(struct exam *exam, struct tunnel *tunnel)
 {
 	struct error err = ERROR_INIT;
 
-	if (connection_init(&exam->connection, exam->tunnel, exam->host, &exam->context->log,
-			    &err) < 0) {
-		note(exam, "address", FINDING_FAILED, err.text, NULL);
-		return;
-	}
-	note(exam, "address", FINDING_OK, resource_string(exam->host, "address"), NULL);
-	if (exam->connection.tunnel_host) {
-		if (!check_ssh(exam))
+	if (connection_init(&exam->connection, tunnel, exam->host, &exam->context->log, &err) < 0)
+		note(exam, "address", FINDING_FAILED, err.text,
+		     "correct spec.address in the Host document");
+	else
+		note(exam, "address", FINDING_OK, resource_string(exam->host, "address"), NULL);
+}
+
+static void examine(struct exam *exam)
+{
+	static void (*const checks[])(struct exam *) = {
+		check_ssh,
+		check_remote_socket,
+		check_engine,
+		check_disk,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(checks) && !exam->failed; i++) {
+		checks[i](exam);
+		/* What failed may have failed for being interrupted. */
+		if (atomic_load(exam->cancelled))
 			return;
-		check_remote_socket(exam);
 	}
-	if (exam->failed)
-		return;
-	check_engine(exam);
-	check_disk(exam);
+	exam->complete = true;
 }
 
 static void *examine_thread(void *exam)
@@ -238,22 +280,34 @@ static void *examine_thread(void *exam)
 	return NULL;
 }
 
-static void examine_all(struct exam *exams, size_t count, size_t parallel)
+static void examine_all(void *ctx)
 {
-	CLEANUP(cleanup_free) pthread_t *threads = xcalloc(count, sizeof(*threads));
+	struct examinations *exams = ctx;
+	CLEANUP(cleanup_free) pthread_t *threads = xcalloc(exams->count, sizeof(*threads));
 
-	for (size_t from = 0; from < count; from += parallel) {
-		size_t to = from + parallel < count ? from + parallel : count;
+	for (size_t from = 0; from < exams->count && !atomic_load(&exams->cancelled);
+	     from += exams->parallel) {
+		size_t to = exams->count - from < exams->parallel ? exams->count
+								  : from + exams->parallel;
 		size_t started = from;
 
 		while (started < to && pthread_create(&threads[started], NULL, examine_thread,
-						      &exams[started]) == 0)
+						      &exams->list[started]) == 0)
 			started++;
 		for (size_t i = started; i < to; i++)
-			examine(&exams[i]);
+			examine(&exams->list[i]);
 		for (size_t i = from; i < started; i++)
 			pthread_join(threads[i], NULL);
 	}
+}
+
+static void interrupt_all(void *ctx)
+{
+	struct examinations *exams = ctx;
+
+	atomic_store(&exams->cancelled, true);
+	for (size_t i = 0; i < exams->count; i++)
+		connection_interrupt(&exams->list[i].connection);
 }
 
 static const char *finding_name(enum finding finding)
@@ -296,18 +350,23 @@ static json_t *exam_json(const struct exam *exam)
 			 checks);
 }
 
-static int report(const struct context *context, const struct exam *exams, size_t count)
+static int report(const struct context *context, const struct examinations *exams, int code)
 {
-	int code = EXIT_IN_STEP;
 	json_t *hosts = json_array();
 
-	for (size_t i = 0; i < count; i++) {
-		if (exams[i].failed)
-			code = EXIT_PARTIAL;
+	for (size_t i = 0; i < exams->count; i++) {
+		const struct exam *exam = &exams->list[i];
+
+		if (!exam->complete) {
+			fprintf(stderr, "drey: %s: interrupted\n", exam->host->name);
+			continue;
+		}
+		if (exam->failed)
+			code = exit_worst(code, EXIT_PARTIAL);
 		if (context->options.output == OUTPUT_JSON)
-			json_array_append_new(hosts, exam_json(&exams[i]));
+			json_array_append_new(hosts, exam_json(exam));
 		else
-			print(context, &exams[i]);
+			print(context, exam);
 	}
 	if (context->options.output == OUTPUT_JSON) {
 		json_t *document = output_document(context);
@@ -320,37 +379,57 @@ static int report(const struct context *context, const struct exam *exams, size_
 	return code;
 }
 
+static int examine_hosts(struct context *context, const struct manifest_set *set,
+			 struct tunnel *tunnel, const struct resource *const *hosts, size_t count)
+{
+	int parallel = context->options.parallel;
+	struct examinations exams = {
+		.list = xcalloc(count, sizeof(*exams.list)),
+		.count = count,
+		.parallel = parallel > 0 ? (size_t)parallel : PARALLEL_DEFAULT,
+	};
+
+	for (size_t i = 0; i < count; i++) {
+		exams.list[i] = (struct exam){ .context = context,
+					       .set = set,
+					       .host = hosts[i],
+					       .arena = arena_new(),
+					       .cancelled = &exams.cancelled };
+		begin(&exams.list[i], tunnel);
+	}
+	bool interrupted = interrupt_run(examine_all, interrupt_all, &exams);
+	int code = report(context, &exams, interrupted ? EXIT_INTERRUPTED : EXIT_IN_STEP);
+	for (size_t i = 0; i < count; i++) {
+		connection_done(&exams.list[i].connection);
+		arena_free(exams.list[i].arena);
+	}
+	free(exams.list);
+	return code;
+}
+
 static int run_doctor(struct context *context)
 {
 	const struct resource **hosts;
 	struct tunnel *tunnel = NULL;
 	struct manifest_set *set;
 	struct error err = ERROR_INIT;
+	sigset_t signals, before;
 	size_t count;
 
 	int code = load_manifests(context, &set);
 	if (code != EXIT_IN_STEP)
 		return code;
+	/* Before the tunnel's thread is there: no thread may get them. */
+	interrupt_signals(&signals);
+	pthread_sigmask(SIG_BLOCK, &signals, &before);
 	if (load_hosts(context, set, &hosts, &count, &err) < 0 ||
-	    tunnel_new(&context->log, &tunnel, &err) < 0) {
-		set_unref(set);
-		return command_fail(context, EXIT_USAGE, &err);
-	}
-	struct exam *exams = xcalloc(count, sizeof(*exams));
-	for (size_t i = 0; i < count; i++)
-		exams[i] = (struct exam){
-			.context = context, .host = hosts[i], .tunnel = tunnel, .arena = arena_new()
-		};
-	int parallel = context->options.parallel;
-	examine_all(exams, count, parallel > 0 ? (size_t)parallel : PARALLEL_DEFAULT);
-	code = report(context, exams, count);
-	for (size_t i = 0; i < count; i++) {
-		connection_done(&exams[i].connection);
-		arena_free(exams[i].arena);
-	}
-	free(exams);
+	    tunnel_new(&context->log, &tunnel, &err) < 0)
+		code = command_fail(context, EXIT_USAGE, &err);
+	else
+		code = examine_hosts(context, set, tunnel, hosts, count);
 	tunnel_free(tunnel);
 	set_unref(set);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return code;
 }
 

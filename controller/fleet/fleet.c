@@ -6,6 +6,7 @@
  */
 #include "controller/fleet/fleet.h"
 
+#include "controller/base/interrupt.h"
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
 #include "controller/base/vec.h"
@@ -71,9 +72,7 @@ static int open_fds(struct fleet *fleet, struct error *err)
 {
 	sigset_t mask;
 
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGINT);
-	sigaddset(&mask, SIGTERM);
+	interrupt_signals(&mask);
 	/* Before any thread is started: they inherit the mask, so that signals come here only. */
 	pthread_sigmask(SIG_BLOCK, &mask, &fleet->old_mask);
 	fleet->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -363,7 +362,8 @@ void fleet_take_signals(struct fleet *fleet)
 	struct signalfd_siginfo info;
 
 	while (read(fleet->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		bool again = fleet_is_cancelled(fleet);
+		/* A terminal that goes away may say so twice. */
+		bool again = fleet_is_cancelled(fleet) && info.ssi_signo != SIGHUP;
 
 		fleet_cancel(fleet);
 		/* Reading may be cut off at once; writing only when the user insists. */

@@ -55,7 +55,7 @@ void fleet_execute(struct fleet *fleet, const struct fleet_callbacks *callbacks)
 void fleet_run(struct fleet *fleet, void (*task)(void *ctx, struct visit *visit), void *ctx,
 	       const struct fleet_callbacks *callbacks);
 /*
- * SIGINT and SIGTERM are blocked while a fleet exists and come through a descriptor that
+ * SIGINT, SIGTERM and SIGHUP are blocked while a fleet exists and come through a descriptor that
  * fleet_plan(), fleet_execute() and fleet_run() watch: the first ends everything at its next safe
  * point, the second cuts running requests off. Whoever waits for something else meanwhile (a
  * prompt) polls the descriptor too, and calls fleet_take_signals() when it is readable.

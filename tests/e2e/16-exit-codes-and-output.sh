@@ -7,6 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 m=$WORK/manifests
+reference=$(dirname "$(readlink -f "$0")")/../../docs/reference/output.md
 terminal=$(dirname "$(readlink -f "$0")")/terminal.py
 write_host_manifests "$m"
 write_document "$m" Container web 'image: busy:1' 'network_mode: none' 'monitor: 0s' 'environment: { MODE: plain }'
@@ -15,8 +16,15 @@ nothing_there() {
 	assert_eq "$(engine h1 GET '/containers/json?all=1')$(engine h2 GET '/containers/json?all=1')" '[][]'
 }
 
-# json JQ-EXPRESSION EXPECTED: of the document on standard output, which is all there is on it.
+# json JQ-EXPRESSION EXPECTED: of the document on standard output, which is all there is on it. Each of its members is in
+# docs/reference/output.md; those of values and of manifests are not its own.
 json() {
+	local member
+	jq -r 'paths as $p | select([$p[] | strings][:-1] | any(IN("spec", "metadata", "before", "after", "libraries")) | not) |
+		$p[-1] | strings' "$WORK/stdout" | sort -u >"$WORK/members"
+	while read -r member; do
+		grep -qF -e "\`$member\`" -e "\"$member\"" "$reference" || fail "output.md does not know $member"
+	done <"$WORK/members"
 	assert_eq "$(jq -er "$1" "$WORK/stdout")" "$2" "$1"
 }
 
@@ -72,24 +80,27 @@ assert_lacks "$WORK/stdout" $'\e'
 echo '# nothing to do: nobody is asked'
 expect_exit 0 "$DREY" apply -f "$m"
 
-echo '# interrupted at work: 130, and what waits is not begun'
-start_faultproxy h1 slow --rule 'POST /containers/[^/]*/stop delay_ms=1500'
-sed -i 's|^  address:.*|&\n  docker_socket: /run/slow.sock|' "$m/host-h1.yaml"
-write_document "$m" Container web 'image: busy:2' 'network_mode: none' 'monitor: 0s'
-write_document "$m" Container after 'image: busy:1' 'network_mode: none' 'hosts: [h1]' 'depends_on: [web]'
-"$DREY" apply -f "$m" --yes --host h1 >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
-pid=$!
+echo '# interrupted at work: 130, and what waits is not begun; the same when the terminal goes away'
 stopping() {
 	[ "$(requests slow POST /stop)" != 0 ]
 }
-wait_until 30 stopping
-kill -INT "$pid"
-status=0
-wait "$pid" || status=$?
-assert_eq "$status" 130
-! container_exists h1 after || fail 'it was begun after the interrupt'
-assert_eq "$(container_field h1 web .State.Status)" running
-stop_faultproxy slow
+sed -i 's|^  address:.*|&\n  docker_socket: /run/slow.sock|' "$m/host-h1.yaml"
+write_document "$m" Container after 'image: busy:1' 'network_mode: none' 'hosts: [h1]' 'depends_on: [web]'
+for signal in HUP INT; do
+	start_faultproxy h1 slow --rule 'POST /containers/[^/]*/stop delay_ms=1500'
+	write_document "$m" Container web 'image: busy:2' 'network_mode: none' 'monitor: 0s' "labels: { signal: $signal }"
+	"$DREY" apply -f "$m" --yes --host h1 >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
+	pid=$!
+	wait_until 30 stopping
+	kill -s "$signal" "$pid"
+	status=0
+	wait "$pid" || status=$?
+	assert_eq "$status" 130 "$signal"
+	! container_exists h1 after || fail "it was begun after SIG$signal"
+	assert_eq "$(container_field h1 web '.State.Status + " " + .Config.Labels.signal')" "running $signal"
+	stop_faultproxy slow
+done
+write_document "$m" Container web 'image: busy:2' 'network_mode: none' 'monitor: 0s'
 sed -i '/docker_socket/d' "$m/host-h1.yaml"
 apply 0 "$m"
 assert_eq "$(engine h1 GET '/containers/json?all=1' | jq -r '[.[].Names[]] | sort | @csv')" '"/after","/web"'
@@ -151,7 +162,30 @@ json '[.command, (.backups | type)] | @csv' '"backup list","array"'
 expect_exit 0 "$DREY" version -o json
 json '[.format, (.version | type), (.libraries | type)] | @csv' '1,"string","object"'
 expect_exit 0 "$DREY" schema
-json '.["$schema"]' 'https://json-schema.org/draft/2020-12/schema'
+assert_eq "$(jq -r '.["$schema"]' "$WORK/stdout")" 'https://json-schema.org/draft/2020-12/schema'
+
+echo '# output that nobody takes: a reader who has seen enough is no failure, a full disk is one'
+write_document "$m" Container web 'image: busy:2' 'network_mode: none' 'monitor: 0s' 'mem_limit: 32m'
+(
+	set +o pipefail
+	for command in "diff -f $m" "apply -f $m --yes" "diff -f $m --all" schema; do
+		# shellcheck disable=SC2086 # several words
+		"$DREY" $command 2>/dev/null | true
+		echo "${PIPESTATUS[0]}"
+	done
+) >"$WORK/codes"
+assert_eq "$(xargs <"$WORK/codes")" '1 0 0 0'
+assert_eq "$(container_field h2 web .HostConfig.Memory)" 33554432
+write_document "$m" Container web 'image: busy:2' 'network_mode: none' 'monitor: 0s' 'mem_limit: 64m'
+for command in "diff -f $m" "apply -f $m --yes" version; do
+	status=0
+	# shellcheck disable=SC2086 # several words
+	"$DREY" $command >/dev/full 2>"$WORK/stderr" || status=$?
+	assert_eq "$status" 3 "$command"
+	assert_contains "$WORK/stderr" "the output can't be written"
+	assert_lacks "$WORK/stderr" 'No such file'
+done
+assert_eq "$(container_field h2 web .HostConfig.Memory)" 67108864
 
 echo '# no Project and no Host: the local engine, said in the first line, and --local without a terminal'
 local=$(host_path h1 /srv/local)

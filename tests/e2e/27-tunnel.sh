@@ -41,6 +41,51 @@ assert_eq "$(tail -n 1 "$WORK/stdout")" 700
 [ ! -e "$socket" ] || fail "$socket is still there"
 [ ! -e "$(dirname "$socket")" ] || fail "its directory is still there"
 
+echo '# signals: handed on to the command where the terminal does not tell it; nothing is left behind'
+export TMPDIR=$WORK/tmp
+mkdir "$TMPDIR"
+unset XDG_RUNTIME_DIR
+nothing_left() {
+	assert_eq "$(ls -A "$TMPDIR")" ''
+}
+for signal in TERM HUP; do
+	"$DREY" tunnel -f "$m" h1 -- sh -c 'echo $$ >"$1"; exec sleep 600' - "$WORK/child.$signal" &
+	pid=$!
+	wait_until 30 test -s "$WORK/child.$signal"
+	kill -s "$signal" "$pid"
+	status=0
+	wait "$pid" || status=$?
+	assert_eq "$status" $((128 + $(kill -l "$signal")))
+	! kill -0 "$(<"$WORK/child.$signal")" 2>/dev/null || fail "the command has outlived SIG$signal"
+	nothing_left
+done
+terminal=$(dirname "$(readlink -f "$0")")/terminal.py
+expect_exit 130 "$terminal" ready ^C "$DREY" tunnel -f "$m" h1 -- sh -c 'echo ready; exec sleep 600'
+expect_exit 5 "$terminal" ready ^C "$DREY" tunnel -f "$m" h1 -- sh -c 'trap "exit 5" INT; echo ready; while :; do sleep 0.1; done'
+nothing_left
+tunnel 0 h1 -- sh -c '{ yes; echo "$?" >&2; } | head -n 1'
+assert_eq "$(<"$WORK/stderr")" 141 'the command knows SIGPIPE'
+
+echo '# interrupted while it connects'
+write_document "$m" Host h2 "address: ssh://root@$H2" "identity_file: $KEY" "known_hosts: $KNOWN_HOSTS" 'connect_timeout: 1h'
+fleet cut h2
+connecting() {
+	[ "$(ls -A "$TMPDIR")" != '' ]
+}
+for command in "tunnel -f $m h2 -- true" "doctor -f $m --host h2" "diff -f $m --host h2"; do
+	# shellcheck disable=SC2086 # several words
+	"$DREY" $command >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
+	pid=$!
+	wait_until 30 connecting
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+	assert_eq "$status" 130 "$command"
+	assert_contains "$WORK/stderr" interrupted
+	nothing_left
+done
+fleet heal h2
+
 echo '# usage, and hosts that cannot be reached'
 tunnel 2 h3 -- true
 assert_contains "$WORK/stderr" "no Host/h3"
