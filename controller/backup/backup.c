@@ -82,28 +82,16 @@ static int save_chunk(void *ctx, const char *data, size_t len, struct error *err
 	return archive_write(job->writer, data, len, err);
 }
 
-static int stream(struct job *job, struct error *err)
+static int stream(struct job *job, struct helper *helper, struct error *err)
 {
 	const char *path = store_path(job->arena, &job->place, job->id, ".tar.zst");
-	struct helper_options options = {
-		.name = arena_printf(job->arena, "drey-backup-%s", job->engine_volume),
-		.volume = job->engine_volume,
-		.read_only = true,
-	};
-	struct error closing = ERROR_INIT;
-	struct helper *helper;
-
-	if (helper_open(job->pass->engine, &options, &helper, err) < 0)
-		return -1;
 	int rc = archive_create(path, &job->writer, err);
+
 	if (rc == 0)
 		rc = helper_read(helper, save_chunk, job, err);
 	if (rc == 0)
 		rc = archive_commit(TAKE(job->writer), &job->info, err);
 	archive_abort(TAKE(job->writer));
-	/* A helper that stays is no reason to give a whole backup up: the next run removes it. */
-	if (helper_close(helper, &closing) < 0)
-		log_debug(job->pass->log, "%s", closing.text);
 	if (rc == 0 && !job->info.ended) {
 		unlink(path);
 		return error_set(
@@ -114,14 +102,14 @@ static int stream(struct job *job, struct error *err)
 }
 
 /* Users are still for as long as the stream takes, and set going whether it went well or not. */
-static int stream_quietly(struct job *job, struct error *err)
+static int stream_held(struct job *job, struct helper *helper, struct error *err)
 {
 	struct error releasing = ERROR_INIT;
 
 	if (users_find(job->pass, job->engine_volume, &job->users, err) < 0 ||
 	    users_hold(job->pass, &job->users, quiesce_of(job->backup), err) < 0)
 		return -1;
-	int rc = stream(job, err);
+	int rc = stream(job, helper, err);
 	if (users_release(job->pass, &job->users, &releasing) < 0) {
 		if (rc == 0)
 			*err = releasing;
@@ -129,6 +117,27 @@ static int stream_quietly(struct job *job, struct error *err)
 			error_hint(err, "and then: %s", releasing.text);
 		rc = -1;
 	}
+	return rc;
+}
+
+/* The helper is made first: where there is no room for it nobody need be stopped, which on a full
+ * disk may be for good. */
+static int stream_quietly(struct job *job, struct error *err)
+{
+	struct helper_options options = {
+		.name = arena_printf(job->arena, "drey-backup-%s", job->engine_volume),
+		.volume = job->engine_volume,
+		.read_only = true,
+	};
+	struct error closing = ERROR_INIT;
+	struct helper *helper;
+
+	if (helper_open(job->pass->engine, &options, &helper, err) < 0)
+		return -1;
+	int rc = stream_held(job, helper, err);
+	/* A helper that stays is no reason to give a whole backup up: the next run removes it. */
+	if (helper_close(helper, &closing) < 0)
+		log_debug(job->pass->log, "%s", closing.text);
 	return rc;
 }
 

@@ -116,6 +116,18 @@ assert_eq "$(jq -sr '.[] | [.exit, (.backups | length), .failures[0].host, .fail
 	'3,0,"h1","remote"'
 assert_contains "$WORK/stdout" 'no import today'
 
+echo '# a disk of the host that is full: told before anybody is stopped, who could not be started again'
+with
+before=$(started)
+fleet fill h1
+backup 3
+fleet unfill h1
+assert_contains "$WORK/stderr" 'no space left'
+assert_running
+assert_eq "$(started)" "$before" 'nobody was stopped'
+assert_eq "$(requests fault POST '/(stop|start)$')" 0
+assert_backups 3
+
 echo '# interrupted'
 with --rule 'GET /archive slow_ms=300'
 "$DREY" backup run nightly -f "$m" >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
