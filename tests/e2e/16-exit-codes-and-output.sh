@@ -187,6 +187,23 @@ for command in "diff -f $m" "apply -f $m --yes" version; do
 done
 assert_eq "$(container_field h2 web .HostConfig.Memory)" 67108864
 
+echo '# a state that is damaged: told, left as it is, and in the way of nothing but its own reports; one that cannot be had'
+mkdir "$WORK/damaged"
+head -c 20000 /dev/urandom >"$WORK/damaged/state.db"
+cp "$WORK/damaged/state.db" "$WORK/state.db.before"
+engine h1 POST /containers/web/stop >/dev/null
+apply 0 "$m" --state "$WORK/damaged"
+assert_contains "$WORK/stderr" "$WORK/damaged/state.db is damaged"
+assert_eq "$(container_field h1 web .State.Status)" running
+diff_exits 0 "$m"
+for command in status history; do
+	expect_exit 3 "$DREY" "$command" --state "$WORK/damaged"
+	assert_contains "$WORK/stderr" 'is damaged'
+done
+cmp "$WORK/damaged/state.db" "$WORK/state.db.before"
+apply 4 "$m" --state "$WORK/damaged/state.db"
+assert_contains "$WORK/stderr" 'name another place with --state'
+
 echo '# no Project and no Host: the local engine, said in the first line, and --local without a terminal'
 local=$(host_path h1 /srv/local)
 rm -rf "$local"
