@@ -11,6 +11,7 @@
 #include "controller/backup/store.h"
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "reconcilers/container_calls.h"
 #include "reconcilers/volume.h"
 
 #include <errno.h>
@@ -161,20 +162,45 @@ static int remove_unfinished(struct restore *restore, struct error *err)
 	return 0;
 }
 
-static bool name_is_taken(struct restore *restore, const char *name, struct error *err)
+static int find_volume(struct restore *restore, const char *name, json_t **ret_volume,
+		       struct error *err)
 {
 	CLEANUP(cleanup_free) char *path = engine_path("/volumes/%s", name);
-	json_t *reply = NULL;
-	bool taken = engine_get(restore->pass->engine, path, &reply, err) == 0;
 
-	json_decref(reply);
-	return taken;
+	*ret_volume = NULL;
+	if (engine_get(restore->pass->engine, path, ret_volume, err) == 0)
+		return 0;
+	if (err->code != ERROR_NOT_FOUND)
+		return error_wrap(err, "inspect volume %s", name);
+	error_clear(err);
+	return 0;
+}
+
+static const char *marker_of(const struct restore *restore)
+{
+	return arena_printf(restore->pass->arena, "%s" VOLUME_VERIFIED, restore->target);
+}
+
+/* Nor may there be a marker of that name, left of a generation that is gone: an engine relabels
+ * none, so that it would never speak for the new one. */
+static int is_taken(struct restore *restore, bool *ret_taken, struct error *err)
+{
+	json_t *volume, *marker = NULL;
+
+	if (find_volume(restore, restore->target, &volume, err) < 0)
+		return -1;
+	int rc = volume ? 0 : find_volume(restore, marker_of(restore), &marker, err);
+	*ret_taken = volume || marker;
+	json_decref(volume);
+	json_decref(marker);
+	return rc;
 }
 
 /* The first generation above all that there are whose name nobody has. */
 static int choose_generation(struct restore *restore, int *ret_generation, struct error *err)
 {
 	const struct observed *observed = &restore->pass->observed;
+	bool taken = true;
 	int generation = 1;
 
 	for (size_t i = 0; i < observed->count; i++) {
@@ -185,15 +211,13 @@ static int choose_generation(struct restore *restore, int *ret_generation, struc
 		    object->own.generation > generation)
 			generation = object->own.generation;
 	}
-	do {
+	while (taken) {
 		generation++;
-		error_clear(err);
 		restore->target =
 			volume_generation_name(restore->volume, generation, restore->pass->arena);
-	} while (name_is_taken(restore, restore->target, err));
-	if (err->code != ERROR_NOT_FOUND)
-		return -1;
-	error_clear(err);
+		if (is_taken(restore, &taken, err) < 0)
+			return -1;
+	}
 	*ret_generation = generation;
 	return 0;
 }
@@ -239,24 +263,54 @@ static int fill(struct restore *restore, struct helper *helper, struct error *er
 	return rc < 0 ? error_wrap(err, "the restored volume %s", restore->target) : 0;
 }
 
-/* Says for good that the generation is whole: see volume_current(). */
-static int mark_verified(struct restore *restore, struct error *err)
+/* Engines answer a create for a name that is taken with what is there, and success: only the
+ * label tells whether it is this generation that is marked. */
+static int check_marker(struct restore *restore, struct error *err)
 {
-	json_t *body = json_pack(
-		"{s:o, s:{s:s, s:s}}", "Name",
-		json_string(arena_printf(restore->arena, "%s" VOLUME_VERIFIED, restore->target)),
-		"Labels", LABEL_PROJECT, restore->pass->project, LABEL_VERIFIED, restore->uid);
-	json_t *reply = NULL;
-	int rc = engine_post(restore->pass->engine, "/volumes/create", body, &reply, err);
+	json_t *marker;
+	int rc = 0;
 
-	json_decref(body);
-	json_decref(reply);
+	if (find_volume(restore, marker_of(restore), &marker, err) < 0)
+		return -1;
+	const char *uid = json_string_value(
+		json_object_get(json_object_get(marker, "Labels"), LABEL_VERIFIED));
+	if (!marker)
+		rc = error_set(err, ERROR_NOT_FOUND, "volume %s is gone after its creation",
+			       marker_of(restore));
+	else if (!str_eq(uid, restore->uid))
+		rc = error_set(err, ERROR_CONFLICT,
+			       "volume %s is there and was not made for this restore; remove it, "
+			       "then restore anew",
+			       marker_of(restore));
+	json_decref(marker);
 	return rc;
 }
 
-static void discard(struct restore *restore)
+/* Says for good that the generation is whole: see volume_current(). */
+static int mark_verified(struct restore *restore, struct error *err)
 {
-	CLEANUP(cleanup_free) char *path = engine_path("/volumes/%s", restore->target);
+	enum { ATTEMPTS = 2 };
+	json_t *body =
+		json_pack("{s:s, s:{s:s, s:s}}", "Name", marker_of(restore), "Labels",
+			  LABEL_PROJECT, restore->pass->project, LABEL_VERIFIED, restore->uid);
+	int rc = -1;
+
+	for (int attempt = 0; rc < 0 && attempt < ATTEMPTS; attempt++) {
+		rc = engine_post(restore->pass->engine, "/volumes/create", body, NULL, err);
+		if (rc < 0 && !call_is_lost(err))
+			break;
+		error_clear(err);
+		rc = check_marker(restore, err);
+		if (rc < 0 && err->code != ERROR_NOT_FOUND)
+			break;
+	}
+	json_decref(body);
+	return rc;
+}
+
+static void remove_volume(struct restore *restore, const char *name)
+{
+	CLEANUP(cleanup_free) char *path = engine_path("/volumes/%s", name);
 	struct error ignored = ERROR_INIT;
 
 	if (engine_delete(restore->pass->engine, path, &ignored) < 0)
@@ -282,10 +336,15 @@ static int into_generation(struct restore *restore, struct error *err)
 	rc = fill(restore, helper, err);
 	if (rc == 0)
 		rc = mark_verified(restore, err);
-	if (helper_close(helper, rc == 0 ? err : &closing) < 0)
-		return -1;
-	if (rc < 0)
-		discard(restore);
+	/* A helper that stays takes nothing from a whole generation: the next restore removes it.
+	 */
+	if (helper_close(helper, &closing) < 0)
+		log_debug(restore->pass->log, "%s", closing.text);
+	if (rc < 0) {
+		/* The answer alone may have been lost. Without its marker it counts for nothing. */
+		remove_volume(restore, marker_of(restore));
+		remove_volume(restore, restore->target);
+	}
 	return rc;
 }
 

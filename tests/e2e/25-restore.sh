@@ -124,8 +124,13 @@ apply 0 "$m"
 assert_eq "$(ids)" "$before"
 assert_eq "$(mounted user)" 'data running'
 
-echo '# the restore itself: every file as it was, the users moved over, the old one kept'
+echo '# the restore itself: every file as it was, the users moved over, the old one kept; beside what a generation of that'
+echo '# name, long gone, has left, and though the answer to the last request of the restore gets lost'
+engine h1 POST /volumes/create '{"Name":"data.2.drey-verified","Labels":{"drey.project":"test","drey.verified":"gone"}}' >/dev/null
+with --rule 'POST /volumes/create drop=after'
 restore 0 --yes
+with
+assert_eq "$(generation)" data.3
 assert_contains "$WORK/stdout" 'every file compared'
 now=$(generation)
 assert_users "$now"
