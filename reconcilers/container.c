@@ -7,6 +7,7 @@
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "reconcilers/container_calls.h"
 #include "reconcilers/container_codec.h"
 #include "reconcilers/container_compare.h"
 #include "reconcilers/network.h"
@@ -257,7 +258,10 @@ static int container_listed(struct pass *pass, const json_t *list, struct error 
 					 member(item, "Labels"));
 		object->state = arena_strdup(pass->arena, text(item, "State") ?: "");
 		object->image_id = arena_strdup(pass->arena, text(item, "ImageID") ?: "");
-		if (!object->ours && !wanted_as(pass, name) && !container_is_leftover(name))
+		const char *mode = text(member(item, "HostConfig"), "NetworkMode");
+		bool sharing = mode && str_has_prefix(mode, "container:");
+		if (!object->ours && !wanted_as(pass, name) && !container_is_leftover(name) &&
+		    !sharing)
 			continue;
 		CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/json", id);
 		pass_queue(pass, path, inspect_read, object);
@@ -308,6 +312,26 @@ bool container_is_leftover(const char *engine_name)
 {
 	return str_has_suffix(engine_name, CONTAINER_NEW) ||
 	       str_has_suffix(engine_name, CONTAINER_OLD);
+}
+
+bool container_shares(const struct object *object, const char *id, const char *engine_name)
+{
+	static const char *const modes[] = { "NetworkMode", "IpcMode", "PidMode" };
+	const json_t *host_config = member(object->inspect, "HostConfig");
+
+	if (object->kind != &reconciler_container.kind || !object->inspect ||
+	    !inspect_is_live(object->inspect))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		const char *mode = text(host_config, modes[i]);
+
+		if (!mode || !str_has_prefix(mode, "container:"))
+			continue;
+		mode += strlen("container:");
+		if (str_eq(mode, id) || str_eq(mode, engine_name))
+			return true;
+	}
+	return false;
 }
 
 /* --- rules across fields --- */

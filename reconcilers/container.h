@@ -24,6 +24,9 @@ const char *container_engine_name(const struct resource *want);
 /* Is it NAME.drey-new or NAME.drey-old, half of a replacement that is not over? */
 bool container_is_leftover(const char *engine_name);
 
+/* Has it processes in the namespaces of the container of this ID and name? */
+bool container_shares(const struct object *object, const char *id, const char *engine_name);
+
 /* Copy of want's spec, resolved (see above). New reference. */
 json_t *container_resolve(const struct pass *pass, const struct resource *want);
 

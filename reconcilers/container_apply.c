@@ -229,7 +229,9 @@ static int start(struct pass *pass, const struct action *action, const char *id,
 	if (container_wait_dependencies(pass, action, err) < 0)
 		return -1;
 	container_step(pass, action, "start");
-	return container_start(pass, id, err);
+	if (container_start(pass, id, err) < 0)
+		return -1;
+	return action->have ? sharers_restart(pass, action, err) : 0;
 }
 
 /* One that is gone a moment after its start is reported at once, not by the next diff. */

@@ -313,8 +313,13 @@ static void decide(struct action *action)
 				 "system, which a replacement would lose; discard_changes: true "
 				 "in its spec agrees to that";
 	}
-	if (action->verdict == VERDICT_REPLACE)
-		action->loses_data = !have->ours && have->layer_changed;
+	if (action->verdict != VERDICT_REPLACE)
+		return;
+	action->loses_data = !have->ours && have->layer_changed;
+	if (json_is_true(
+		    json_object_get(json_object_get(have->inspect, "HostConfig"), "AutoRemove")))
+		action->warning = "the engine removes it as soon as it is stopped (--rm): it can't "
+				  "be put back should the new one fail";
 }
 
 void container_compare(const struct pass *pass, struct action *action, struct arena *arena)

@@ -37,71 +37,6 @@ static const char *old_place(const struct replacement *r)
 	return arena_printf(r->pass->arena, "%s%s", r->name, CONTAINER_OLD);
 }
 
-/* --- those that share its namespaces --- */
-
-static bool shares(const struct object *object, const struct object *provider)
-{
-	static const char *const modes[] = { "NetworkMode", "IpcMode", "PidMode" };
-	const json_t *host_config = json_object_get(object->inspect, "HostConfig");
-
-	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		const char *mode = json_string_value(json_object_get(host_config, modes[i]));
-
-		if (!mode || !str_has_prefix(mode, "container:"))
-			continue;
-		mode += strlen("container:");
-		if (strcmp(mode, provider->id) == 0 || strcmp(mode, provider->engine_name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Those of ours that run. What is foreign is not touched: it loses the namespace it joined. */
-static void find_sharers(struct replacement *r, const struct object *provider)
-{
-	const struct observed *observed = &r->pass->observed;
-
-	r->sharers =
-		arena_alloc(r->pass->arena, (observed->count + 1) * sizeof(const struct object *));
-	for (size_t i = 0; i < observed->count; i++) {
-		const struct object *object = observed->objects[i];
-
-		if (object->ours && object->kind == provider->kind && object->inspect &&
-		    inspect_is_live(object->inspect) && shares(object, provider))
-			r->sharers[r->sharer_count++] = object;
-	}
-}
-
-static int stop_sharers(const struct replacement *r, struct error *err)
-{
-	for (size_t i = 0; i < r->sharer_count; i++) {
-		const struct object *sharer = r->sharers[i];
-
-		step(r, arena_printf(r->pass->arena, "stop %s, which shares its namespaces",
-				     sharer->engine_name));
-		if (call_stop(r->pass, sharer->id, err) < 0) {
-			if (err->code != ERROR_NOT_FOUND)
-				return error_wrap(err, "stop %s", sharer->engine_name);
-			error_clear(err);
-		}
-	}
-	return 0;
-}
-
-static int start_sharers(const struct replacement *r, struct error *err)
-{
-	for (size_t i = 0; i < r->sharer_count; i++) {
-		const struct object *sharer = r->sharers[i];
-
-		if (call_start(r->pass, sharer->id, err) < 0) {
-			if (err->code != ERROR_NOT_FOUND)
-				return error_wrap(err, "start %s", sharer->engine_name);
-			error_clear(err);
-		}
-	}
-	return 0;
-}
-
 /* --- forward --- */
 
 /* The old one may be gone by itself: an AutoRemove container is, once it is stopped. */
@@ -188,21 +123,20 @@ static int disarm_new(const struct replacement *r, struct error *err)
 	return 0;
 }
 
-static int restore_old(const struct replacement *r, struct error *err)
+static int start_old(const struct replacement *r, struct error *err)
 {
-	if (call_rename(r->pass, r->old_id, r->old_name, err) < 0)
-		return -1;
-	if (!r->start_old)
-		return 0;
+	/* An engine goes on with a stop that nobody waits for any more: one that is started before
+	 * that is over would be stopped by it. */
+	if (r->stop_is_doubtful && call_stop(r->pass, r->old_id, err) < 0)
+		return error_wrap(err, "stop the old one");
 	step(r, "start the old one");
 	if (call_start(r->pass, r->old_id, err) < 0)
 		return error_wrap(err, "start the old one");
 	return r->pause_old ? call_set_paused(r->pass, r->old_id, true, err) : 0;
 }
 
-int replacement_undo(struct replacement *r, struct error *err)
+int replacement_put_back(struct replacement *r, struct error *err)
 {
-	step(r, "undo");
 	if (disarm_new(r, err) < 0)
 		return -1;
 	if (r->old_id && r->old_policy &&
@@ -210,9 +144,23 @@ int replacement_undo(struct replacement *r, struct error *err)
 		return -1;
 	if (remove_new(r, err) < 0)
 		return -1;
-	if (r->old_id && restore_old(r, err) < 0)
+	return r->old_id ? call_rename(r->pass, r->old_id, r->old_name, err) : 0;
+}
+
+int replacement_undo(struct replacement *r, struct error *err)
+{
+	struct error of_sharers = ERROR_INIT;
+
+	step(r, "undo");
+	int rc = sharers_undo(r, &of_sharers);
+	if (replacement_put_back(r, err) < 0)
 		return -1;
-	return start_sharers(r, err);
+	if (r->old_id && r->start_old && start_old(r, err) < 0)
+		return -1;
+	if (rc == 0)
+		return sharers_start(r, err);
+	*err = of_sharers;
+	return -1;
 }
 
 /* --- the whole --- */
@@ -246,19 +194,24 @@ static int look_at_old(struct replacement *r, struct error *err)
 
 static int stop_old(struct replacement *r, struct error *err)
 {
-	const struct action *action = r->action;
-
-	if (stop_sharers(r, err) < 0)
+	if (sharers_stop(r, err) < 0)
 		return -1;
 	step(r, "stop the old one");
 	if (call_stop(r->pass, r->old_id, err) < 0) {
+		r->stop_is_doubtful = call_is_lost(err);
 		if (err->code != ERROR_NOT_FOUND)
 			return error_wrap(err, "stop the old one");
 		error_clear(err);
 	}
+	return 0;
+}
+
+int replacement_back_up(const struct replacement *r, struct error *err)
+{
+	const struct action *action = r->action;
+
 	if (!action->backup_first)
 		return 0;
-	/* Not earlier: a backup before the stop loses the last writes. */
 	step(r, "back up");
 	if (r->pass->hooks.backup(r->pass->hooks.ctx, r->pass, action->want, action->have, err) < 0)
 		return error_wrap(err, "back up before the replacement");
@@ -299,23 +252,58 @@ static int clear_place(struct pass *pass, const char *place, const char *name, s
 	return ret;
 }
 
+static const char *new_place(const struct replacement *r)
+{
+	return arena_printf(r->pass->arena, "%s%s", r->name, CONTAINER_NEW);
+}
+
+int replacement_prepare(struct replacement *r, struct error *err)
+{
+	if (r->action->backup_first && !r->pass->hooks.backup)
+		return error_set(err, ERROR_REFUSED,
+				 "a backup comes first, and there is nowhere to put it");
+	if (pull_ensure(r->pass, r->action, err) < 0)
+		return -1;
+	if (clear_place(r->pass, new_place(r), r->action->name, err) < 0)
+		return -1;
+	return look_at_old(r, err);
+}
+
+int replacement_create(struct replacement *r, struct error *err)
+{
+	return container_create(r->pass, r->action, new_place(r), r->action->have, &r->new_id, err);
+}
+
+/* Everything that may fail by itself, of the sharers too, before anything is stopped. */
 static int prepare(struct replacement *r, struct error *err)
 {
 	const struct action *action = r->action;
-	const char *place = arena_printf(r->pass->arena, "%s%s", r->name, CONTAINER_NEW);
 
-	if (action->backup_first && !r->pass->hooks.backup)
-		return error_set(err, ERROR_REFUSED,
-				 "a backup comes first, and there is nowhere to put it");
-	if (pull_ensure(r->pass, action, err) < 0)
+	if (replacement_prepare(r, err) < 0)
+		return -1;
+	sharers_find(r);
+	if (sharers_prepare(r, err) < 0)
 		return -1;
 	if (strcmp(container_wanted_state(action->want), "stopped") != 0 &&
 	    container_wait_dependencies(r->pass, action, err) < 0)
 		return -1;
-	if (clear_place(r->pass, place, action->name, err) < 0 || look_at_old(r, err) < 0)
+	/* Again: the wait may have been a long one. */
+	if (look_at_old(r, err) < 0)
 		return -1;
-	find_sharers(r, action->have);
-	return container_create(r->pass, action, place, action->have, &r->new_id, err);
+	return replacement_create(r, err);
+}
+
+static int finish(struct replacement *r, struct error *err)
+{
+	return sharers_finish(r, err) < 0 ? -1 : replacement_finish(r, err);
+}
+
+static int wait_completed(const struct replacement *r, struct error *err)
+{
+	if (strcmp(container_wanted_state(r->action->want), "completed") != 0)
+		return 0;
+	step(r, "wait until it has completed");
+	return container_wait_completed(r->pass, r->action->want, r->new_id, err);
 }
 
 int container_replace(struct pass *pass, const struct action *action, struct error *err)
@@ -328,6 +316,10 @@ int container_replace(struct pass *pass, const struct action *action, struct err
 	};
 	struct error undo = ERROR_INIT;
 
+	if (sharer_was_replaced(pass, action, &r.new_id, err) < 0)
+		return -1;
+	if (r.new_id)
+		return wait_completed(&r, err);
 	if (prepare(&r, err) < 0) {
 		/* The old one has not been touched. */
 		if (r.new_id && remove_new(&r, &undo) < 0)
@@ -336,12 +328,8 @@ int container_replace(struct pass *pass, const struct action *action, struct err
 	}
 	/* The last point at which stopping costs nothing. */
 	if (call_check_cancelled(pass, err) < 0 || stop_old(&r, err) < 0 ||
-	    replacement_switch(&r, err) < 0)
+	    replacement_back_up(&r, err) < 0 || sharers_back_up(&r, err) < 0 ||
+	    replacement_switch(&r, err) < 0 || sharers_switch(&r, err) < 0)
 		return fail(&r, err);
-	if (replacement_finish(&r, err) < 0)
-		return -1;
-	if (strcmp(container_wanted_state(action->want), "completed") != 0)
-		return 0;
-	step(&r, "wait until it has completed");
-	return container_wait_completed(pass, action->want, r.new_id, err);
+	return finish(&r, err) < 0 ? -1 : wait_completed(&r, err);
 }

@@ -51,24 +51,52 @@ MUST_CHECK int container_sync_state(struct pass *pass, const struct action *acti
 struct replacement {
 	struct pass *pass;
 	const struct action *action;
-	const char *name;	       /* that the new one shall have */
-	const char *old_name;	       /* that the old one gets back */
-	const char *old_id;	       /* NULL: there is none any more */
-	const char *old_policy;	       /* restart policy that it gets back; NULL: not known */
-	const char *new_id;	       /* NULL: there is none (yet, or any more) */
-	bool start_old, pause_old;     /* what it gets back to */
-	const struct object **sharers; /* of ours, stopped because they share its namespaces */
+	const char *name;	     /* that the new one shall have */
+	const char *old_name;	     /* that the old one gets back */
+	const char *old_id;	     /* NULL: there is none any more */
+	const char *old_policy;	     /* restart policy that it gets back; NULL: not known */
+	const char *new_id;	     /* NULL: there is none (yet, or any more) */
+	bool start_old, pause_old;   /* what it gets back to */
+	bool stop_is_doubtful;	     /* the answer got lost: the engine may still be at it */
+	struct replacement *sharers; /* of ours, replaced with it; want NULL: only stopped */
 	size_t sharer_count;
 };
 
 /* "<id>,<policy>" of the label drey.replaces. False when malformed. */
 bool replacement_read_label(struct arena *arena, const char *label, const char **ret_id,
 			    const char **ret_policy);
+/* Before anything is touched: its image is there, its temporary name free; looks at the old one. */
+MUST_CHECK int replacement_prepare(struct replacement *replacement, struct error *err);
+/* Creates the new one under its temporary name. */
+MUST_CHECK int replacement_create(struct replacement *replacement, struct error *err);
+/* Where it is asked for; once the old one is stopped: earlier, a backup loses the last writes. */
+MUST_CHECK int replacement_back_up(const struct replacement *replacement, struct error *err);
 /* From both created and the old one stopped to the gate: names, policy, start. */
 MUST_CHECK int replacement_switch(struct replacement *replacement, struct error *err);
 /* Past the gate: removes the old one. */
 MUST_CHECK int replacement_finish(struct replacement *replacement, struct error *err);
-/* Puts the old one back and removes the new one. May be called at any point, again too. */
+/* Removes the new one; the old one has its name and policy again, and is not started. */
+MUST_CHECK int replacement_put_back(struct replacement *replacement, struct error *err);
+/* The same, of its sharers too; then starts what ran. May be called at any point, again too. */
 MUST_CHECK int replacement_undo(struct replacement *replacement, struct error *err);
 
 MUST_CHECK int container_replace(struct pass *pass, const struct action *action, struct error *err);
+
+/* --- container_sharers.c --- */
+
+/* Fills in replacement->sharers: those of ours that run in the old one's namespaces. */
+void sharers_find(struct replacement *replacement);
+MUST_CHECK int sharers_prepare(struct replacement *replacement, struct error *err);
+MUST_CHECK int sharers_stop(const struct replacement *replacement, struct error *err);
+MUST_CHECK int sharers_back_up(const struct replacement *replacement, struct error *err);
+/* Once what they share runs: creates the new ones and leads each through its gate. */
+MUST_CHECK int sharers_switch(struct replacement *replacement, struct error *err);
+MUST_CHECK int sharers_finish(struct replacement *replacement, struct error *err);
+MUST_CHECK int sharers_undo(struct replacement *replacement, struct error *err);
+MUST_CHECK int sharers_start(const struct replacement *replacement, struct error *err);
+/* Stops and starts those of a container that was started again, which has other namespaces now. */
+MUST_CHECK int sharers_restart(struct pass *pass, const struct action *action, struct error *err);
+/* *ret_id: the container that took the place of action->have when what it shares was replaced, a
+ * moment ago; NULL: none did. */
+MUST_CHECK int sharer_was_replaced(struct pass *pass, const struct action *action,
+				   const char **ret_id, struct error *err);

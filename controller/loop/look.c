@@ -10,6 +10,7 @@
 #include "controller/base/str.h"
 #include "controller/loop/hash.h"
 #include "controller/loop/loop_internal.h"
+#include "reconcilers/container.h"
 
 enum { MAX_REMOVALS = 3 };
 
@@ -81,6 +82,22 @@ static uint64_t hash_json(uint64_t hash, const json_t *value)
 	return hash_text(hash, text);
 }
 
+/* Those that share a container's namespaces are replaced with it: it may fail for them. */
+static uint64_t hash_sharers(uint64_t hash, const struct pass *pass, const struct action *action)
+{
+	static const char *const keys[] = { "network_mode", "ipc", "pid" };
+
+	for (size_t i = 0; i < pass->desired->count; i++) {
+		const struct resource *want = pass->desired->resources[i];
+
+		for (size_t j = 0; want->kind == action->kind && j < ARRAY_SIZE(keys); j++) {
+			if (str_eq(container_partner(want, keys[j]), action->name))
+				hash = hash_text(hash, want->digest);
+		}
+	}
+	return hash;
+}
+
 /* What the difference is, without what every try changes (IDs). */
 static uint64_t hash_difference(const struct pass *pass, const struct action *action)
 {
@@ -99,6 +116,8 @@ static uint64_t hash_difference(const struct pass *pass, const struct action *ac
 
 		hash = hash_text(hash, json_string_value(json_object_get(image, "Id")));
 	}
+	if (action->verdict == VERDICT_REPLACE && strcmp(action->kind->name, "Container") == 0)
+		hash = hash_sharers(hash, pass, action);
 	return hash;
 }
 

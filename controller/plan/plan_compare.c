@@ -4,6 +4,7 @@
 
 #include "controller/plan/plan_internal.h"
 #include "reconcilers/backup.h"
+#include "reconcilers/container.h"
 #include "reconcilers/volume.h"
 
 bool plan_is_transient(const struct object *object)
@@ -248,12 +249,67 @@ static void note_refused(struct draft *draft, struct candidate *user)
 	}
 }
 
+static const struct action *action_on(const struct draft *draft, const struct object *object)
+{
+	for (size_t i = 0; i < draft->declared; i++) {
+		if (draft->items[i].action.have == object)
+			return &draft->items[i].action;
+	}
+	return NULL;
+}
+
+/* Why a container that shares the namespaces of one that is to be replaced can't follow it; NULL:
+ * it can. It would be left in namespaces that are gone. */
+static const char *why_not_along(struct draft *draft, const struct object *sharer)
+{
+	const struct action *action = action_on(draft, sharer);
+	struct error err = ERROR_INIT;
+	const char *why = NULL;
+
+	if (action && action->verdict == VERDICT_REFUSE)
+		why = action->reason;
+	else if (action && row_true(action->want, "backup_first") &&
+		 backup_require(draft->pass, action->want, sharer, &err) < 0)
+		why = err.text;
+	if (why)
+		return arena_printf(draft->arena,
+				    "%s/%s shares its namespaces and can't be replaced with it: %s",
+				    action->kind->name, action->name, why);
+	if (!action && !sharer->ours)
+		return arena_printf(draft->arena,
+				    "container '%s', which was not made by drey, shares its "
+				    "namespaces and would lose them; stop it first",
+				    sharer->engine_name);
+	return NULL;
+}
+
+static bool refuse_for_sharers(struct draft *draft, struct action *action)
+{
+	const struct observed *observed = &draft->pass->observed;
+	const struct object *have = action->have;
+	const char *why = NULL;
+
+	if (action->verdict != VERDICT_REPLACE || strcmp(action->kind->name, "Container") != 0)
+		return false;
+	for (size_t i = 0; i < observed->count && !why; i++) {
+		if (container_shares(observed->objects[i], have->id, have->engine_name))
+			why = why_not_along(draft, observed->objects[i]);
+	}
+	if (why)
+		refuse(action, why);
+	return why;
+}
+
 void draft_cascade(struct draft *draft)
 {
 	bool changed = true;
 
 	while (changed) {
 		changed = false;
+		for (size_t i = 0; i < draft->declared; i++) {
+			/* First, so that none follows what stays. */
+			changed |= refuse_for_sharers(draft, &draft->items[i].action);
+		}
 		for (size_t i = 0; i < draft->declared; i++) {
 			VEC_FOREACH (const struct need *, need, &draft->items[i].needs)
 				changed |= follow(draft, &draft->items[i], need);

@@ -142,3 +142,51 @@ expect_exit 0 "$DREY" apply -f m --yes
 in_step
 assert_eq "$(container_field h1 tail .HostConfig.NetworkMode)" "container:$(container_field h1 web .Id)"
 assert_eq "$(container_field h1 tail .State.Status)" running
+
+# They are one: if one of them can't take over, all go back, and share again.
+shared() {
+	assert_eq "$(container_field h1 tail .HostConfig.NetworkMode)" "container:$(container_field h1 web .Id)" "$1"
+	assert_eq "$(docker_on_h1 exec tail grep -c eth /proc/net/dev)" 2 "$1"
+	assert_eq "$(engine h1 GET '/containers/json?all=1' | jq -r '[.[] | .Names[0] + ":" + .State] | sort | join(" ")')" \
+		'/other:running /tail:running /web:running' "$1"
+}
+tail_of() {
+	printf 'apiVersion: drey/v1\nkind: Container\nmetadata: { name: tail }\nspec: { monitor: 500ms, network_mode: "service:web", %s }\n' \
+		"$1" >m/tail.yaml
+}
+both() {
+	container_field h1 web '.Id + " " + .State.StartedAt'
+	container_field h1 tail .Id
+}
+shared 'all is well'
+old=$(both | sed 's/ .*//')
+web busy:2
+tail_of 'image: "busy:2", command: [sh, -c, "echo last words of tail; exit 3"]'
+expect_exit 3 "$DREY" apply -f m --yes
+assert_contains stderr 'tail, which shares its namespaces: '
+assert_contains stderr 'last words of tail'
+assert_contains stderr 'the old container is back in place'
+assert_eq "$(both | sed 's/ .*//')" "$old"
+shared 'the sharer fails'
+
+# What is known to fail beforehand stops nobody.
+old=$(both)
+tail_of 'image: "nowhere.example/none:1", pull_policy: never'
+expect_exit 3 "$DREY" apply -f m --yes
+assert_contains stderr 'image nowhere.example/none:1 is not on the host'
+assert_eq "$(both)" "$old"
+tail_of 'image: "busy:2"'
+docker_on_h1 run -d --name other-tail --network container:web busy:1 >/dev/null
+expect_exit 3 "$DREY" apply -f m --yes
+assert_contains stderr "container 'other-tail', which was not made by drey, shares its namespaces"
+assert_eq "$(both | head -n 1)" "$(head -n 1 <<<"$old")"
+docker_on_h1 rm -f other-tail >/dev/null
+expect_exit 0 "$DREY" apply -f m --yes
+in_step
+shared 'and then it goes'
+
+# One that is only started again has new namespaces: its sharers are started again in them.
+docker_on_h1 stop web >/dev/null
+expect_exit 0 "$DREY" apply -f m --yes
+in_step
+shared 'it was stopped'

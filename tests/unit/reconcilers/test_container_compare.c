@@ -490,6 +490,21 @@ Test(container_compare, an_adopted_ones_own_changes_take_consent)
 	cr_expect(action->loses_data);
 }
 
+Test(container_compare, one_that_the_engine_removes_when_it_stops_cannot_be_put_back)
+{
+	struct object *object;
+	struct action *action;
+
+	host(HEAD "plain, adopt: true }\nspec: { image: busy:1, tty: true }\n");
+	object = pass_has_container(recorded("plain"), NULL);
+	json_object_set_new(json_object_get(object->inspect, "HostConfig"), "AutoRemove",
+			    json_true());
+	action = pass_compare("Container", "plain");
+	cr_expect_eq(action->verdict, VERDICT_REPLACE);
+	cr_assert_not_null(action->warning);
+	cr_expect(strstr(action->warning, "can't be put back"));
+}
+
 Test(container_compare, mount_points_are_no_changes_of_a_container)
 {
 	struct object *object;

@@ -256,6 +256,47 @@ Test(plan, sharers_of_a_replaced_container_are_replaced_and_dependants_are_not)
 	cr_expect(comes_after("Container", "tail", "Container", "app"));
 }
 
+/* As it runs in the other's network namespace. */
+static void share(struct object *object, const struct object *provider)
+{
+	object->inspect =
+		keep(json_pack("{s:{s:s}, s:{s:o}}", "State", "Status", "running", "HostConfig",
+			       "NetworkMode", json_sprintf("container:%s", provider->id)));
+}
+
+Test(plan, what_shares_with_a_foreign_container_is_not_replaced_under_it)
+{
+	struct object *vpn = run(want("Container", "vpn", "{'image': 'busy:1'}"));
+
+	run(want("Container", "app", "{'image': 'busy:1', 'network_mode': 'service:vpn'}"));
+	share(add_foreign("Container", "theirs"), vpn);
+	set_observed(vpn, "hostname", "by-hand");
+	build();
+	expect_verdict("Container", "vpn", VERDICT_REFUSE);
+	cr_expect(strstr(find("Container", "vpn")->reason, "container 'theirs'"));
+	cr_expect_not(find("Container", "vpn")->disruptive);
+	expect_verdict("Container", "app", VERDICT_KEEP);
+}
+
+Test(plan, a_container_waits_for_a_sharer_that_cannot_follow)
+{
+	struct object *vpn = run(want("Container", "vpn", "{'image': 'busy:1'}"));
+	struct object *db = run(want("Container", "db",
+				     "{'image': 'busy:1', 'network_mode': 'service:vpn',"
+				     " 'backup_first': true}"));
+
+	run(want("Container", "app", "{'image': 'busy:1', 'network_mode': 'service:vpn'}"));
+	share(db, vpn);
+	json_object_set_new((json_t *)db->inspect, "Mounts",
+			    fixture_json("[{'Type': 'volume', 'Name': 'data'}]"));
+	set_observed(vpn, "hostname", "by-hand");
+	build();
+	expect_verdict("Container", "vpn", VERDICT_REFUSE);
+	cr_expect(strstr(find("Container", "vpn")->reason, "Container/db"));
+	expect_verdict("Container", "db", VERDICT_KEEP);
+	expect_verdict("Container", "app", VERDICT_KEEP);
+}
+
 Test(plan, foreign_objects_in_the_way_are_refused_and_block)
 {
 	add_foreign("Network", "front");
