@@ -110,6 +110,8 @@ static int stream_held(struct job *job, struct helper *helper, struct error *err
 	    users_hold(job->pass, &job->users, quiesce_of(job->backup), err) < 0)
 		return -1;
 	int rc = stream(job, helper, err);
+	if (rc == 0)
+		rc = users_check_still(job->pass, job->engine_volume, &job->users, err);
 	if (users_release(job->pass, &job->users, &releasing) < 0) {
 		if (rc == 0)
 			*err = releasing;

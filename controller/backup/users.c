@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "controller/backup/users.h"
 
+#include "controller/base/io.h"
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "reconcilers/container.h"
+#include "reconcilers/container_calls.h"
 
+#include <poll.h>
 #include <string.h>
 
-/* The engine kills after the container's own grace period; this is only for a dead engine. */
-enum { STOP_TIMEOUT_MS = 15 * 60 * 1000 };
+enum {
+	/* The engine kills after the container's own grace period; this is for a dead engine. */
+	STOP_TIMEOUT_MS = 15 * 60 * 1000,
+	/* A host that is cut off for a moment must not cost it its services. */
+	RELEASE_MS = 2 * 60 * 1000,
+	RELEASE_AGAIN_MS = 1000,
+};
 
-static size_t rank_of(const struct pass *pass, const json_t *labels)
+static size_t rank_of(const struct pass *pass, const char *name)
 {
-	const char *name = json_string_value(json_object_get(labels, LABEL_NAME));
-
 	for (size_t i = 0; name && i < pass->desired->count; i++) {
 		const struct resource *resource = pass->desired->resources[i];
 
@@ -21,6 +28,13 @@ static size_t rank_of(const struct pass *pass, const json_t *labels)
 			return i;
 	}
 	return SIZE_MAX;
+}
+
+/* One that runs once: stopping it would cut it short, and starting it run it again. */
+static bool is_job(const struct pass *pass, size_t rank)
+{
+	return rank != SIZE_MAX &&
+	       str_eq(container_wanted_state(pass->desired->resources[rank]), "completed");
 }
 
 static bool mounts(const json_t *container, const char *volume, bool *ret_writes)
@@ -45,6 +59,45 @@ static int by_rank(const void *a, const void *b)
 	return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
+static void add(const struct pass *pass, struct users *users, const char *id, const char *name,
+		const struct ownership *own)
+{
+	size_t rank = rank_of(pass, own->name);
+
+	users->items[users->count++] = (struct user){
+		.id = xstrdup(id),
+		.name = xstrdup(name),
+		.rank = rank,
+		.ours = str_eq(own->project, pass->project),
+		.job = is_job(pass, rank),
+	};
+}
+
+static void add_mounting(const struct pass *pass, struct users *users, const json_t *list,
+			 const char *engine_volume)
+{
+	const json_t *container;
+	size_t i;
+
+	json_array_foreach (list, i, container) {
+		const char *id = json_string_value(json_object_get(container, "Id"));
+		const char *name =
+			json_string_value(json_array_get(json_object_get(container, "Names"), 0));
+		const char *state = json_string_value(json_object_get(container, "State"));
+		struct ownership own = { 0 };
+		bool writes = false;
+
+		/* The engine's filter also matches a mount point of that name. */
+		if (!id || !name || !mounts(container, engine_volume, &writes))
+			continue;
+		if (!ownership_read(json_object_get(container, "Labels"), NULL, &own))
+			own = (struct ownership){ 0 };
+		add(pass, users, id, name + (name[0] == '/'), &own);
+		users->items[users->count - 1].writes = writes;
+		users->items[users->count - 1].paused = str_eq(state, "paused");
+	}
+}
+
 int users_find(struct pass *pass, const char *engine_volume, struct users *ret_users,
 	       struct error *err)
 {
@@ -52,39 +105,45 @@ int users_find(struct pass *pass, const char *engine_volume, struct users *ret_u
 				   "running", "paused", "restarting");
 	CLEANUP(cleanup_free) char *text = json_dumps(filter, JSON_COMPACT);
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/json?filters=%s", text);
-	struct users users = { 0 };
-	json_t *list = NULL, *container;
-	size_t i;
+	json_t *list = NULL;
 
 	json_decref(filter);
 	if (engine_get(pass->engine, path, &list, err) < 0)
 		return error_wrap(err, "ask who uses volume %s", engine_volume);
-	users.items = xcalloc(json_array_size(list), sizeof(*users.items));
-	json_array_foreach (list, i, container) {
-		const json_t *labels = json_object_get(container, "Labels");
-		const char *id = json_string_value(json_object_get(container, "Id"));
-		const char *name =
-			json_string_value(json_array_get(json_object_get(container, "Names"), 0));
-		struct ownership own;
-		bool writes = false;
-
-		/* The engine's filter also matches a mount point of that name. */
-		if (!id || !name || !mounts(container, engine_volume, &writes))
-			continue;
-		users.items[users.count++] = (struct user){
-			.id = xstrdup(id),
-			.name = xstrdup(name + (name[0] == '/')),
-			.rank = rank_of(pass, labels),
-			.ours = ownership_read(labels, NULL, &own) &&
-				str_eq(own.project, pass->project),
-			.writes = writes,
-		};
-	}
+	*ret_users = (struct users){
+		.items = xcalloc(json_array_size(list) + pass->observed.count + 1,
+				 sizeof(*ret_users->items)),
+	};
+	add_mounting(pass, ret_users, list, engine_volume);
 	json_decref(list);
-	if (users.count)
-		qsort(users.items, users.count, sizeof(*users.items), by_rank);
-	*ret_users = users;
 	return 0;
+}
+
+static bool has_user(const struct users *users, const char *id)
+{
+	for (size_t i = 0; i < users->count; i++)
+		if (strcmp(users->items[i].id, id) == 0)
+			return true;
+	return false;
+}
+
+/* A container that is stopped and started gets new namespaces: those that share the old ones would
+ * be left in them, without a network. */
+static void add_sharers(const struct pass *pass, struct users *users)
+{
+	const struct observed *observed = &pass->observed;
+
+	for (size_t i = 0; i < users->count; i++) {
+		for (size_t j = 0; j < observed->count; j++) {
+			const struct object *object = observed->objects[j];
+
+			if (!object->ours || has_user(users, object->id) ||
+			    !container_shares(object, users->items[i].id, users->items[i].name))
+				continue;
+			add(pass, users, object->id, object->engine_name, &object->own);
+			users->items[users->count - 1].paused = str_eq(object->state, "paused");
+		}
+	}
 }
 
 static int post(struct pass *pass, const struct user *user, const char *verb, struct error *err)
@@ -101,15 +160,25 @@ static int post(struct pass *pass, const struct user *user, const char *verb, st
 	return rc < 0 ? error_wrap(err, "%s container %s", verb, user->name) : 0;
 }
 
-static int refuse_foreign(const struct users *users, struct error *err)
+static int refuse(const struct users *users, struct error *err)
 {
-	for (size_t i = 0; i < users->count; i++)
-		if (!users->items[i].ours && users->items[i].writes)
+	for (size_t i = 0; i < users->count; i++) {
+		const struct user *user = &users->items[i];
+
+		if (!user->ours && user->writes)
 			return error_set(err, ERROR_REFUSED,
 					 "container %s writes to the volume and is not drey's to "
 					 "stop; stop it yourself, or say `while: running` and take "
 					 "a copy that may be torn",
-					 users->items[i].name);
+					 user->name);
+		if (user->job && users->quiesce == QUIESCE_STOP)
+			return error_set(
+				err, ERROR_REFUSED,
+				"container %s is a job that is just running (state: "
+				"completed), and a stop would cut it short; try again when "
+				"it has completed, or say `while: paused`",
+				user->name);
+	}
 	return 0;
 }
 
@@ -120,17 +189,22 @@ int users_hold(struct pass *pass, struct users *users, enum quiesce quiesce, str
 	users->quiesce = quiesce;
 	if (quiesce == QUIESCE_NONE)
 		return 0;
-	if (refuse_foreign(users, err) < 0)
+	if (quiesce == QUIESCE_STOP)
+		add_sharers(pass, users);
+	if (users->count)
+		qsort(users->items, users->count, sizeof(*users->items), by_rank);
+	if (refuse(users, err) < 0)
 		return -1;
 	for (size_t i = users->count; i-- > 0;) {
 		struct user *user = &users->items[i];
 
-		if (!user->ours)
+		if (!user->ours || (quiesce == QUIESCE_PAUSE && user->paused))
 			continue;
 		/* Held even if the answer was lost: starting what runs is harmless. */
 		user->held = true;
 		if (post(pass, user, quiesce == QUIESCE_PAUSE ? "pause" : "stop", err) == 0)
 			continue;
+		user->doubtful = call_is_lost(err);
 		if (users_release(pass, users, &ignored) < 0)
 			error_hint(err, "and then: %s", ignored.text);
 		return -1;
@@ -138,8 +212,60 @@ int users_hold(struct pass *pass, struct users *users, enum quiesce quiesce, str
 	return 0;
 }
 
+int users_check_still(struct pass *pass, const char *engine_volume, const struct users *users,
+		      struct error *err)
+{
+	struct users awake;
+	int rc = 0;
+
+	if (users->quiesce == QUIESCE_NONE)
+		return 0;
+	if (users_find(pass, engine_volume, &awake, err) < 0)
+		return -1;
+	for (size_t i = 0; rc == 0 && i < awake.count; i++)
+		if (awake.items[i].writes && !awake.items[i].paused)
+			rc = error_set(
+				err, ERROR_CONFLICT,
+				"somebody set container %s going while the volume was copied, "
+				"so the copy may be torn; nothing was kept",
+				awake.items[i].name);
+	users_done(&awake);
+	return rc;
+}
+
+static int let_go(struct pass *pass, const struct user *user, enum quiesce quiesce,
+		  struct error *err)
+{
+	if (quiesce == QUIESCE_PAUSE)
+		return call_set_paused(pass, user->id, false, err);
+	/* An engine goes on with a stop that nobody waits for any more: one that is started before
+	 * that is over would be stopped by it. */
+	if (user->doubtful && call_stop(pass, user->id, err) < 0)
+		return -1;
+	if (call_start(pass, user->id, err) < 0)
+		return -1;
+	return user->paused ? call_set_paused(pass, user->id, true, err) : 0;
+}
+
+static int release_one(struct pass *pass, const struct user *user, enum quiesce quiesce,
+		       int64_t until_ms, struct error *err)
+{
+	for (;;) {
+		error_clear(err);
+		if (let_go(pass, user, quiesce, err) == 0)
+			return 0;
+		if (!call_is_lost(err) || io_now_ms() >= until_ms)
+			return error_wrap(err, "%s container %s",
+					  quiesce == QUIESCE_PAUSE ? "unpause" : "start",
+					  user->name);
+		log_debug(pass->log, "%s", err->text);
+		poll(NULL, 0, RELEASE_AGAIN_MS);
+	}
+}
+
 int users_release(struct pass *pass, struct users *users, struct error *err)
 {
+	int64_t until_ms = io_now_ms() + RELEASE_MS;
 	int rc = 0;
 
 	for (size_t i = 0; i < users->count; i++) {
@@ -149,9 +275,7 @@ int users_release(struct pass *pass, struct users *users, struct error *err)
 		if (!user->held)
 			continue;
 		user->held = false;
-		if (post(pass, user, users->quiesce == QUIESCE_PAUSE ? "unpause" : "start",
-			 &failed) < 0 &&
-		    rc == 0) {
+		if (release_one(pass, user, users->quiesce, until_ms, &failed) < 0 && rc == 0) {
 			*err = failed;
 			rc = -1;
 		}

@@ -14,6 +14,9 @@ struct user {
 	char *id, *name;
 	size_t rank; /* place in the order of starting */
 	bool ours, writes, held;
+	bool job;      /* runs once: its manifest says `state: completed` */
+	bool paused;   /* by somebody else, before */
+	bool doubtful; /* whether it is stopped: the answer got lost */
 };
 
 struct users {
@@ -25,11 +28,17 @@ struct users {
 /* The running containers that mount the volume, asked from the engine at this moment. */
 MUST_CHECK int users_find(struct pass *pass, const char *engine_volume, struct users *ret_users,
 			  struct error *err);
-/* Stops or pauses them, dependants first. A foreign container that writes to the volume is never
- * touched: ERROR_REFUSED, and nothing is held. What was held when it fails is set going again. */
+/* Stops or pauses them, dependants first; with those that are stopped, the containers that share
+ * their namespaces, which join the list. A foreign container that writes to the volume is never
+ * touched, nor is a job stopped: ERROR_REFUSED, and nothing is held. What was held when it fails
+ * is set going again. */
 MUST_CHECK int users_hold(struct pass *pass, struct users *users, enum quiesce quiesce,
 			  struct error *err);
-/* Sets going what was held, in the order of starting. Tries all; the first error is reported. */
+/* ERROR_CONFLICT when a container that writes to the volume was set going meanwhile. */
+MUST_CHECK int users_check_still(struct pass *pass, const char *engine_volume,
+				 const struct users *users, struct error *err);
+/* Sets going what was held, in the order of starting, and paused again what was paused. Tries
+ * all, and for minutes where the host can't be reached; the first error is reported. */
 MUST_CHECK int users_release(struct pass *pass, struct users *users, struct error *err);
 /* Names of the users, as a JSON array. New reference. */
 json_t *users_names(const struct users *users);

@@ -158,6 +158,85 @@ backup 0
 assert_running
 assert_backups 4
 
+echo '# the host is out of reach just when the users are to be stopped or started: they run in the end'
+with --rule 'POST /stop nth=1 drop=after'
+backup 3
+assert_running
+with --rule 'POST /start nth=1-3 drop=before'
+backup 0
+assert_running
+with --rule 'GET /archive slow_ms=300'
+"$DREY" backup run nightly -f "$m" >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
+pid=$!
+wait_until 30 reading
+fleet stop h1 sshd
+fleet start h1 sshd
+status=0
+wait "$pid" || status=$?
+assert_eq "$status" 3
+with
+assert_eq "$(container_field h1 user .State.Status) $(container_field h1 reader .State.Status)" 'running running'
+assert_backups 5
+
+echo '# somebody sets a user going while its volume is copied: no backup'
+with --rule 'GET /archive slow_ms=300'
+"$DREY" backup run nightly -f "$m" >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
+pid=$!
+wait_until 30 reading
+engine h1 POST "/containers/$user/start" >/dev/null
+status=0
+wait "$pid" || status=$?
+assert_eq "$status" 3
+assert_contains "$WORK/stderr" 'somebody set container user going'
+assert_running
+assert_backups 5
+
+echo '# what is paused is paused afterwards; what shares the namespaces of one that is stopped is started after it'
+with
+write_document "$m" Container reader 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'monitor: 0s' \
+	'volumes: ["data:/data:ro"]' 'depends_on: [user]' 'state: paused'
+write_document "$m" Container tail 'hosts: [h1]' 'image: busy:1' 'network_mode: "service:user"' 'monitor: 0s'
+apply 0 "$m"
+for how in stopped paused; do
+	nightly "while: $how"
+	backup 0
+	assert_no_helper h1
+	diff_exits 0 "$m"
+	[[ $(container_field h1 tail .State.StartedAt) > $(container_field h1 user .State.StartedAt) ]] ||
+		fail "tail was left in namespaces that are gone ($how)"
+done
+assert_backups 7
+rm "$m/container-tail.yaml"
+engine h1 DELETE '/containers/tail?force=1' >/dev/null
+write_document "$m" Container reader 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'monitor: 0s' \
+	'volumes: ["data:/data:ro"]' 'depends_on: [user]'
+apply 0 "$m"
+
+echo '# a job that is just running is neither cut short nor run again'
+nightly
+write_document "$m" Container job 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'state: completed' 'volumes: ["data:/data"]' \
+	'command: [sh, -c, "echo run >>/data/runs; until [ -e /data/go ]; do sleep 1; done"]'
+"$DREY" apply -f "$m" --yes >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
+pid=$!
+job_runs() {
+	[ "$(container_field h1 job .State.Status)" = running ] && [ -e "$(volume_path data)/runs" ]
+}
+wait_until 30 job_runs
+kill -INT "$pid"
+wait "$pid" || :
+backup 3
+assert_contains "$WORK/stderr" 'container job is a job that is just running'
+assert_running
+assert_backups 7
+nightly 'while: paused'
+backup 0
+job_runs
+touch "$(volume_path data)/go"
+apply 0 "$m"
+assert_eq "$(<"$(volume_path data)/runs")" run
+rm "$m/container-job.yaml"
+engine h1 DELETE /containers/job >/dev/null
+
 echo '# no room in the backup directory'
 mkdir "$WORK/small"
 mount -t tmpfs -o size=2m none "$WORK/small"
@@ -192,4 +271,4 @@ backup 3 nightly -o json
 assert_eq "$(jq -sr '.[] | [.exit, (.backups | length), .failures[0].host, .failures[0].error.code] | @csv' "$WORK/stdout")" \
 	'3,0,"h1","unreachable"'
 fleet start h1 sshd
-assert_backups 4
+assert_backups 8
