@@ -7,7 +7,8 @@
  *   there          the old one  is it                undo
  *   there          -            is gone              the new one takes the name
  *   -              replaces it  NAME.drey-old        started: gate, then finish or undo;
- *                                                    never started: go on; ended: undo
+ *                                                    never started: go on; ended: undo;
+ *                                                    no manifest: finish if it runs, else undo
  *   -              -            NAME.drey-old        put the old one back
  *
  * The old one is found by the ID in the new one's label drey.replaces, so that a foreign one that
@@ -57,15 +58,34 @@ static const struct resource *find_want(const struct pass *pass, const char *eng
 	return NULL;
 }
 
+/* Times of an engine, RFC 3339 in UTC with as many digits as it takes: "...:05Z", "...:05.1Z". */
+static bool is_later(const char *time, const char *than)
+{
+	size_t len = strcspn(time ? time : "", "Z"), than_len = strcspn(than ? than : "", "Z");
+	int order = len && than_len ? strncmp(time, than, len < than_len ? len : than_len) : -1;
+
+	return order > 0 || (order == 0 && len > than_len);
+}
+
+/* It ended when the one in its place had been created: it was stopped for that. */
+static bool was_stopped_for(const struct object *old, const struct object *fresh)
+{
+	const json_t *state = json_object_get(old->inspect, "State");
+	const json_t *created = json_object_get(fresh ? fresh->inspect : NULL, "Created");
+
+	return is_later(json_string_value(json_object_get(state, "FinishedAt")),
+			json_string_value(created));
+}
+
 static bool is_wanted_live(const struct resource *want, const struct object *old,
-			   const char *policy)
+			   const struct object *fresh, const char *policy)
 {
 	const char *state = want ? container_wanted_state(want) : "";
 
 	if (want)
 		return strcmp(state, "running") == 0 || strcmp(state, "paused") == 0;
-	/* Nobody says; one that the engine would have brought back after a reboot ran. */
-	return (old->state && strcmp(old->state, "running") == 0) ||
+	/* Nobody says: one that ran before, or that the engine would have brought back, ran. */
+	return was_stopped_for(old, fresh) || (old->state && strcmp(old->state, "running") == 0) ||
 	       (policy && (strcmp(policy, "always") == 0 || strcmp(policy, "unless-stopped") == 0));
 }
 
@@ -108,8 +128,8 @@ static void resume(struct recovery *recovery, struct action *action,
 		.old_id = old ? old->id : NULL,
 		.old_policy = policy,
 		.new_id = fresh && fresh != old ? fresh->id : NULL,
-		.start_old =
-			old && is_wanted_live(want, old, policy ? policy : observed_policy(old)),
+		.start_old = old && is_wanted_live(want, old, fresh,
+						   policy ? policy : observed_policy(old)),
 		.pause_old = want && strcmp(container_wanted_state(want), "paused") == 0,
 	};
 }
@@ -136,8 +156,11 @@ static int judge(struct recovery *recovery, struct error *err)
 	resume(recovery, &action, &replacement);
 	recovery->changed = true;
 	if (!action.want) {
-		/* Nobody wants either: the newer one is the one that was wanted last. */
-		return replacement_finish(&replacement, err);
+		/* Nobody wants either: the newer one is the one that was wanted last, if it works.
+		 */
+		return inspect_is_live(recovery->current->inspect)
+			       ? replacement_finish(&replacement, err)
+			       : replacement_undo(&replacement, err);
 	}
 	const char *wanted = container_wanted_state(action.want);
 	bool fresh = strcmp(state, "created") == 0;

@@ -53,7 +53,12 @@ static int move_old_away(struct replacement *r, struct error *err)
 		r->old_id = NULL;
 		return 0;
 	}
+	bool live = inspect_is_live(inspect);
 	json_decref(inspect);
+	/* An engine that was restarted since it was stopped may have started it again, and the two
+	 * must not write to the same volumes. */
+	if (live && call_stop(r->pass, r->old_id, err) < 0)
+		return error_wrap(err, "stop the old one");
 	step(r, "rename");
 	return call_rename(r->pass, r->old_id, old_place(r), err);
 }
