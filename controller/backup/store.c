@@ -20,17 +20,20 @@ enum { RECORD_MAX = 1024 * 1024, RECORDS_MAX = 100000 };
 
 const char *store_new_id(struct arena *arena)
 {
-	time_t now = time(NULL);
-	uint32_t random = 0;
+	struct timespec now;
+	uint16_t random = 0;
 	struct tm tm;
 	char stamp[32];
 
-	gmtime_r(&now, &tm);
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	/* Two in one second are told apart; 4 bytes are always there to be had. */
+	/* Which is the newer of two in one second matters to who restores the newest. 2 bytes are
+	 * always there to be had. */
+	uint32_t fraction = (uint32_t)(((uint64_t)now.tv_nsec << 16) / 1000000000);
 	ssize_t ignored = getrandom(&random, sizeof(random), 0);
 	(void)ignored;
-	return arena_printf(arena, "%s-%08x", stamp, random);
+	return arena_printf(arena, "%s-%04x%04x", stamp, fraction, random);
 }
 
 const char *store_time(struct arena *arena, const char *id)

@@ -16,7 +16,8 @@ struct store_place {
 	const char *project, *host, *volume;
 };
 
-/* "20260131T235959Z-1a2b3c4d": sorts by time, unique. In the arena. */
+/* "20260131T235959Z-1a2b3c4d": sorts by time (four digits are the fraction of the second), unique.
+ * In the arena. */
 const char *store_new_id(struct arena *arena);
 /* When that was, as RFC 3339 in UTC. In the arena. */
 const char *store_time(struct arena *arena, const char *id);
