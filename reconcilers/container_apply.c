@@ -93,6 +93,23 @@ static int connect_one(struct pass *pass, const struct action *action, const cha
 			    err);
 }
 
+/* Is it to be taken off a network that its manifest does not name? Not where the plan says nothing
+ * of it: `ignore` leaves such a one to others. */
+static int is_unwanted(struct pass *pass, const struct action *action, const char *network,
+		       const json_t *endpoint, bool *ret_unwanted, struct error *err)
+{
+	*ret_unwanted = true;
+	if (action->verdict != VERDICT_UPDATE || endpoint_differs(action, network))
+		return 0;
+	if (is_stale(pass, network, endpoint, ret_unwanted, err) == 0)
+		return 0;
+	if (err->code != ERROR_NOT_FOUND)
+		return -1;
+	error_clear(err);
+	*ret_unwanted = true;
+	return 0;
+}
+
 static int sync_networks(struct pass *pass, const struct action *action, const json_t *wanted,
 			 const json_t *inspect, struct error *err)
 {
@@ -103,7 +120,13 @@ static int sync_networks(struct pass *pass, const struct action *action, const j
 	size_t i;
 
 	json_object_foreach ((json_t *)have, network, item) {
+		bool unwanted;
+
 		if (array_has(wanted, network) || is_host_wide(network))
+			continue;
+		if (is_unwanted(pass, action, network, item, &unwanted, err) < 0)
+			return -1;
+		if (!unwanted)
 			continue;
 		container_step(pass, action,
 			       arena_printf(pass->arena, "disconnect from %s", network));

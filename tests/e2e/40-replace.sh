@@ -190,3 +190,18 @@ docker_on_h1 stop web >/dev/null
 expect_exit 0 "$DREY" apply -f m --yes
 in_step
 shared 'it was stopped'
+
+# A network that its manifest leaves to others: it stays on it, whatever else changes.
+rm m/tail.yaml
+docker_on_h1 rm -f tail >/dev/null
+docker_on_h1 network create theirs >/dev/null
+docker_on_h1 network connect theirs web
+web busy:2 'mem_limit: 80m' 'cpu_shares: 300'
+sed -i 's/^metadata: { name: web }/metadata: { name: web, ignore: [networks] }/' m/web.yaml
+expect_exit 0 "$DREY" apply -f m --yes
+in_step
+assert_eq "$(container_field h1 web '.NetworkSettings.Networks | keys | join(" ")')" 'back front theirs'
+sed -i 's/, ignore: .networks.//' m/web.yaml
+expect_exit 0 "$DREY" apply -f m --yes
+in_step
+assert_eq "$(container_field h1 web '.NetworkSettings.Networks | keys | join(" ")')" 'back front'
