@@ -128,6 +128,30 @@ const struct object *volume_current(const struct pass *pass, const char *name)
 	return pass_find_engine_name(pass, kind, want ? volume_first_engine_name(want) : name);
 }
 
+const struct object *volume_next_generation(const struct pass *pass, const struct object *current,
+					    const struct object *after)
+{
+	const struct resource *want =
+		current->ours ? desired_find(pass->desired, current->kind->name, current->own.name)
+			      : NULL;
+	int least = after ? after->own.generation + 1 : 1;
+	const struct object *next = NULL;
+
+	for (size_t i = 0; want && i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+		int generation = object->own.generation;
+
+		if (object->kind == current->kind && object->ours && !object->unfinished &&
+		    str_eq(object->own.name, current->own.name) && generation >= least &&
+		    generation < current->own.generation &&
+		    (!next || generation < next->own.generation) &&
+		    str_eq(object->engine_name,
+			   volume_generation_name(want, generation, pass->arena)))
+			next = object;
+	}
+	return next;
+}
+
 const char *volume_engine_name(const struct pass *pass, const char *name)
 {
 	const struct resource *want = desired_find(pass->desired, "Volume", name);

@@ -31,6 +31,10 @@ const char *volume_generation_name(const struct resource *want, int generation,
 /* The volume that serves a Volume resource on this host now: the highest generation of ours that
  * is labelled so and not being filled, else what has its initial name; NULL: none. */
 const struct object *volume_current(const struct pass *pass, const char *name);
+/* The generation that follows `after` (NULL: the first there is) below the current one; NULL: none
+ * does. They are kept until somebody, or the Volume's `state: absent`, removes them. */
+const struct object *volume_next_generation(const struct pass *pass, const struct object *current,
+					    const struct object *after);
 /* The engine's name of it (of what will be created, where there is none yet). Names without a
  * Volume document are the engine's own. Borrowed. */
 const char *volume_engine_name(const struct pass *pass, const char *name);

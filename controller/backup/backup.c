@@ -234,14 +234,14 @@ static int run_job(struct job *job, json_t **ret_record, struct error *err)
 }
 
 int backup_volume(struct pass *pass, const struct resource *backup, const char *volume,
-		  json_t **ret_record, struct error *err)
+		  const char *engine_volume, json_t **ret_record, struct error *err)
 {
 	CLEANUP(cleanup_arena) struct arena *arena = arena_new();
 	struct job job = {
 		.pass = pass,
 		.backup = backup,
 		.volume = volume,
-		.engine_volume = volume_engine_name(pass, volume),
+		.engine_volume = engine_volume ? engine_volume : volume_engine_name(pass, volume),
 		.place = place_of(pass->set, backup, pass->desired->host->name, volume),
 		.id = store_new_id(arena),
 		.arena = arena,
@@ -259,12 +259,14 @@ int backup_volume(struct pass *pass, const struct resource *backup, const char *
 	return rc;
 }
 
-static int back_up_one(void *ctx, struct pass *pass, const char *volume, struct error *err)
+static int back_up_one(void *ctx, struct pass *pass, const char *volume, const char *engine_volume,
+		       struct error *err)
 {
 	const struct backup_sink *sink = ctx;
 	json_t *record;
 
-	if (backup_volume(pass, backup_of_volume(pass->set, volume), volume, &record, err) < 0)
+	if (backup_volume(pass, backup_of_volume(pass->set, volume), volume, engine_volume, &record,
+			  err) < 0)
 		return -1;
 	if (sink && sink->recorded)
 		sink->recorded(sink->ctx, record);
@@ -281,14 +283,15 @@ int backup_before_change(void *ctx, struct pass *pass, const struct resource *re
 	if (backup_require(pass, resource, object, err) < 0)
 		return -1;
 	if (strcmp(resource->kind->name, "Volume") == 0)
-		return back_up_one(ctx, pass, resource->name, err);
+		return back_up_one(ctx, pass, resource->name, object->engine_name, err);
 	json_array_foreach (json_object_get(object->inspect, "Mounts"), i, mount) {
 		const char *engine_volume = json_string_value(json_object_get(mount, "Name"));
 
 		if (engine_volume &&
 		    str_eq(json_string_value(json_object_get(mount, "Type")), "volume") &&
 		    !backup_is_kept(pass, engine_volume) &&
-		    back_up_one(ctx, pass, backup_volume_name(pass, engine_volume), err) < 0)
+		    back_up_one(ctx, pass, backup_volume_name(pass, engine_volume), engine_volume,
+				err) < 0)
 			return -1;
 	}
 	return 0;

@@ -7,10 +7,11 @@
 /*
  * Backs one Volume of the pass's host up as its Backup says: users held still, files streamed,
  * users set going, archive read back and compared. *ret_record (new reference) is the document
- * that lies beside the archive: what was verified, and what can't be.
+ * that lies beside the archive: what was verified, and what can't be. engine_volume: the
+ * generation that is meant; NULL: the one that serves the Volume now.
  */
 MUST_CHECK int backup_volume(struct pass *pass, const struct resource *backup, const char *volume,
-			     json_t **ret_record, struct error *err);
+			     const char *engine_volume, json_t **ret_record, struct error *err);
 
 /*
  * struct pass_hooks.backup: backs up the volumes of a container, or one volume, before a change

@@ -119,7 +119,8 @@ static void run_on_host(void *ctx, struct visit *visit)
 		if (!desired_find(visit->pass.desired, "Volume", volume))
 			continue;
 		error_clear(&err);
-		if (backup_volume(&visit->pass, job->selection->backup, volume, &record, &err) < 0)
+		if (backup_volume(&visit->pass, job->selection->backup, volume, NULL, &record,
+				  &err) < 0)
 			json_array_append_new(out->failures, output_error(&err));
 		else
 			json_array_append_new(out->records, record);

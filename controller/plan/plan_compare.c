@@ -105,6 +105,10 @@ static void compare_absent(struct draft *draft, struct action *action)
 	}
 	action->verdict = VERDICT_REMOVE;
 	action->reason = "its manifest says 'state: absent'";
+	if (strcmp(want->kind->name, "Volume") == 0 &&
+	    volume_next_generation(draft->pass, have, NULL))
+		action->reason = "its manifest says 'state: absent'; its earlier generations go "
+				 "with it";
 	action->disruptive = plan_is_running(have);
 	check_backup(draft, action);
 }

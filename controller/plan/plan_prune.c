@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "controller/plan/plan_internal.h"
+#include "reconcilers/volume.h"
 
 static bool is_matched(const struct draft *draft, const struct object *object)
 {
@@ -115,6 +116,22 @@ int draft_prune(struct draft *draft, struct error *err)
 	return removals > 0 ? check_cap(draft, removals, err) : 0;
 }
 
+/* An earlier generation of a volume that is removed, which goes with it. */
+static bool goes_along(const struct draft *draft, const struct object *object)
+{
+	const struct candidate *declared = draft_find(draft, object->own.kind, object->own.name);
+	const struct object *older = NULL;
+
+	if (!declared || declared->action.verdict != VERDICT_REMOVE ||
+	    strcmp(object->kind->name, "Volume") != 0)
+		return false;
+	while ((older = volume_next_generation(draft->pass, declared->action.have, older))) {
+		if (older == object)
+			return true;
+	}
+	return false;
+}
+
 void draft_leftovers(struct draft *draft)
 {
 	const struct observed *observed = &draft->pass->observed;
@@ -122,7 +139,8 @@ void draft_leftovers(struct draft *draft)
 	for (size_t i = 0; i < observed->count; i++) {
 		const struct object *object = observed->objects[i];
 
-		if (object->ours && !plan_is_transient(object) && !is_matched(draft, object))
+		if (object->ours && !plan_is_transient(object) && !is_matched(draft, object) &&
+		    !goes_along(draft, object))
 			add_leftover(draft, object);
 	}
 }

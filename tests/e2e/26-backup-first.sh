@@ -112,3 +112,18 @@ assert_eq "$(wc -l <"$WORK/stdout")" 4
 apply 0 "$m"
 expect_exit 0 "$DREY" backup restore data -f "$m" --yes
 assert_eq "$(<"$(volume_path data.2)/entry")" 'the only copy'
+
+echo '# all generations go, each after its backup; the one that served last has the newest'
+write_document "$m" Volume data 'hosts: [h1]' 'state: absent' 'on_remove: delete' 'backup_first: true'
+echo 'the last word' >"$(volume_path data.2)/entry"
+diff_exits 1 "$m"
+assert_contains "$WORK/stdout" 'its earlier generations go with it'
+assert_lacks "$WORK/stdout" '? Volume/data'
+apply 0 "$m"
+assert_eq "$(volumes h1)" ''
+assert_eq "$(count)" 6
+diff_exits 0 "$m"
+write_document "$m" Volume data 'hosts: [h1]'
+apply 0 "$m"
+expect_exit 0 "$DREY" backup restore data -f "$m" --yes
+assert_eq "$(<"$(volume_path data.2)/entry")" 'the last word'
