@@ -48,6 +48,13 @@ bool plan_object_uses(const struct object *container, const struct object *other
 	return false;
 }
 
+bool plan_is_anothers(const struct pass *pass, const struct object *object,
+		      const struct resource *want)
+{
+	return object->ours && strcmp(object->own.name, want->name) != 0 &&
+	       desired_find(pass->desired, want->kind->name, object->own.name);
+}
+
 static bool row_is(const struct resource *resource, const char *key, const char *value)
 {
 	return schema_field(resource->kind->spec, key) &&
@@ -162,8 +169,10 @@ static const struct object *find_object(const struct pass *pass, const struct re
 	if (strcmp(want->kind->name, "Volume") == 0)
 		return volume_current(pass, want->name);
 	object = pass_find_ours(pass, want->kind, want->name);
-	return object ? object
-		      : pass_find_engine_name(pass, want->kind, resource_engine_name(want));
+	if (object)
+		return object;
+	object = pass_find_engine_name(pass, want->kind, resource_engine_name(want));
+	return object && plan_is_anothers(pass, object, want) ? NULL : object;
 }
 
 void draft_compare(struct draft *draft, struct candidate *candidate)

@@ -61,5 +61,8 @@ bool plan_is_transient(const struct object *object);
 /* A container's endpoints and mounts, as far as inspect shows them: does it use the other? */
 bool plan_object_uses(const struct object *container, const struct object *other);
 bool plan_is_running(const struct object *object);
+/* Is it the object of another resource that is declared, whatever name it bears just now? */
+bool plan_is_anothers(const struct pass *pass, const struct object *object,
+		      const struct resource *want);
 /* Refused, but there and drey's: out of step, yet of use to those that need it. */
 bool plan_is_usable(const struct action *action);

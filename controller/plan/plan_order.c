@@ -18,6 +18,25 @@ static bool acts(const struct candidate *candidate)
 	       verdict == VERDICT_REPLACE || verdict == VERDICT_REMOVE;
 }
 
+/* What is to be made under a name that another's container has still waits until that has been
+ * renamed. */
+static void add_name_edge(struct draft *draft, struct candidate *candidate)
+{
+	const struct action *action = &candidate->action;
+	const struct object *holder;
+	const struct candidate *other;
+
+	if (action->verdict != VERDICT_CREATE)
+		return;
+	holder = pass_find_engine_name(draft->pass, action->kind,
+				       resource_engine_name(action->want));
+	if (!holder || !plan_is_anothers(draft->pass, holder, action->want))
+		return;
+	other = draft_find(draft, action->kind->name, holder->own.name);
+	if (other && other->selected && other->action.have == holder)
+		vec_push(&candidate->after, (size_t)(other - draft->items));
+}
+
 static void add_edges(struct draft *draft, size_t index)
 {
 	struct candidate *candidate = &draft->items[index];
@@ -35,6 +54,7 @@ static void add_edges(struct draft *draft, size_t index)
 		}
 		return;
 	}
+	add_name_edge(draft, candidate);
 	VEC_FOREACH (const struct need *, need, &candidate->needs) {
 		const struct candidate *provider = &draft->items[need->index];
 		bool seen = false;

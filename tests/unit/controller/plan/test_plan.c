@@ -334,6 +334,19 @@ Test(plan, a_name_that_a_foreign_container_took_is_refused)
 	cr_expect(strstr(find("Container", "web")->reason, "'renamed'"));
 }
 
+Test(plan, a_container_is_not_taken_from_the_one_whose_name_another_gets)
+{
+	struct resource *web = want("Container", "web", "{'image': 'busy:1'}");
+
+	run(web);
+	web->spec = keep(fixture_json("{'image': 'busy:1', 'container_name': 'legacy'}"));
+	want("Container", "www", "{'image': 'busy:1', 'container_name': 'web', 'tty': true}");
+	build();
+	expect_verdict("Container", "web", VERDICT_UPDATE);
+	expect_verdict("Container", "www", VERDICT_CREATE);
+	cr_expect(comes_after("Container", "www", "Container", "web"));
+}
+
 Test(plan, leftovers_are_listed_and_are_no_difference)
 {
 	run(want("Container", "web", "{'image': 'busy:1'}"));
