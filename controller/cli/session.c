@@ -54,6 +54,12 @@ static struct plan_options plan_options_of(const struct session *session)
 	};
 }
 
+static bool can_consent(const struct context *context)
+{
+	return context->options.yes || (context->terminal_in && context->terminal_out &&
+					context->options.output != OUTPUT_JSON);
+}
+
 int session_start(struct session *session, struct context *context,
 		  const struct fleet_options *preset)
 {
@@ -80,6 +86,8 @@ int session_start(struct session *session, struct context *context,
 				      &session->revision);
 		session->progress = progress_new(context);
 		options.state_dir = preset->write ? session->state_dir : NULL;
+		/* Where nobody can agree nothing is touched, nor what an earlier run has left. */
+		options.write = preset->write && can_consent(context);
 		options.hosts = hosts;
 		options.log = &context->log;
 		options.parallel = context->options.parallel;
@@ -152,8 +160,7 @@ int session_confirm(struct session *session, const char *question)
 
 	if (context->options.yes)
 		return EXIT_IN_STEP;
-	if (!context->terminal_in || !context->terminal_out ||
-	    context->options.output == OUTPUT_JSON) {
+	if (!can_consent(context)) {
 		error_set(&err, ERROR_REFUSED,
 			  "nobody can be asked here, so nothing was changed; say --yes to go on "
 			  "without asking");

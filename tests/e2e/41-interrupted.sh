@@ -75,9 +75,83 @@ for n in 1 2 3 4 5 6 7 8; do
 	expect_exit 3 "$DREY" apply -f m --yes
 	stop_faultproxy "gone$n"
 	manifests /run/docker.sock "gone$n"
+	# Without consent it stays as it is.
+	before=$(all_objects h1)
+	[ "$n" = 8 ] || expect_exit 4 "$DREY" apply -f m
+	assert_eq "$(all_objects h1)" "$before" "gone$n"
 	expect_exit 0 "$DREY" apply -f m --yes
 	check "gone$n"
 done
+
+# An engine that was restarted meanwhile has started the old one again: the two never run together.
+start_faultproxy h1 back --rule 'POST /start drop=before' --rule 'POST . nth=8- drop=before' --rule 'DELETE . drop=before'
+manifests /run/back.sock back
+expect_exit 3 "$DREY" apply -f m --yes
+stop_faultproxy back
+assert_eq "$(state_of_host)" '/web.drey-old:exited /web:created'
+old=$(container_field h1 web.drey-old .Id)
+docker_on_h1 start web.drey-old >/dev/null
+since=$(docker_on_h1 info --format '{{.SystemTime}}')
+manifests /run/docker.sock back
+expect_exit 0 "$DREY" apply -f m --yes
+until=$(docker_on_h1 info --format '{{.SystemTime}}')
+assert_eq "$(docker_on_h1 events --since "$since" --until "$until" --filter type=container --format '{{.Action}} {{.ID}}' |
+	sed -n "s/^die $old/die old/p; s/^start .*/start new/p" | xargs)" 'die old start new'
+check back
+
+# The manifest is taken back before the new one has ever run: the old one, which did run, serves on.
+start_faultproxy h1 taken --rule 'POST /start drop=before' --rule 'POST . nth=8- drop=before' --rule 'DELETE . drop=before'
+manifests /run/taken.sock taken
+expect_exit 3 "$DREY" apply -f m --yes
+stop_faultproxy taken
+manifests /run/docker.sock taken
+kept=$(sed '/^kind: Container/,$d' m/all.yaml)
+head -n -2 <<<"$kept" >m/all.yaml
+expect_exit 0 "$DREY" apply -f m --yes
+assert_contains stdout '? Container/web'
+check back
+manifests /run/docker.sock back
+expect_exit 0 "$DREY" diff -f m
+
+# The way back is cut off at each of its requests: the new one ends at once, and nothing of it stays.
+for n in 8 9 10 11 12 DELETE; do
+	rule="POST . nth=$n- drop=before"
+	[ "$n" != DELETE ] || rule='DELETE . drop=before'
+	start_faultproxy h1 "undo$n" --rule "$rule"
+	manifests "/run/undo$n.sock" "undo$n"
+	sed -i 's/image: busy:1/&\n  command: [sh, -c, "exit 3"]/' m/all.yaml
+	expect_exit 3 "$DREY" apply -f m --yes
+	stop_faultproxy "undo$n"
+	manifests /run/docker.sock back
+	expect_exit 0 "$DREY" apply -f m --yes
+	check back
+done
+
+# The same with one that shares its namespaces: both are replaced as one. From the sixth request on the old ones have
+# been stopped and renamed, from the ninth on the second one is made anew.
+tail_shares() {
+	assert_eq "$(state_of_host)" '/tail:running /web:running' "$1"
+	assert_eq "$(container_field h1 tail .HostConfig.NetworkMode)" "container:$(container_field h1 web .Id)" "$1"
+	assert_eq "$(docker_on_h1 exec tail grep -c eth /proc/net/dev)" 2 "$1"
+	assert_eq "$(facts)" "$1 on-failure:7 back,front $volume" "$1"
+}
+write_document m Container tail 'image: busy:1' 'network_mode: "service:web"' 'monitor: 200ms' 'restart: always'
+expect_exit 0 "$DREY" apply -f m --yes
+tail_shares back
+for n in 3 4 5 6 8 9 10 11 12 13 DELETE; do
+	rules=(--rule "POST . nth=$n- drop=before" --rule 'DELETE . drop=before')
+	[ "$n" != DELETE ] || rules=(--rule 'DELETE . nth=2- drop=before')
+	start_faultproxy h1 "tail$n" "${rules[@]}"
+	manifests "/run/tail$n.sock" "tail$n"
+	expect_exit 3 "$DREY" apply -f m --yes
+	stop_faultproxy "tail$n"
+	manifests /run/docker.sock "tail$n"
+	expect_exit 0 "$DREY" apply -f m --yes
+	tail_shares "tail$n"
+	expect_exit 0 "$DREY" diff -f m
+done
+rm m/container-tail.yaml
+docker_on_h1 rm -f tail >/dev/null
 
 # Each request is carried out, and no answer comes.
 start_faultproxy h1 lost --rule 'POST . drop=after' --rule 'DELETE . drop=after'
