@@ -221,12 +221,20 @@ static const struct short_form port_short = {
 	.print = print_port,
 };
 
+static const struct refused port_refused[] = {
+	{ "mode", "a port is always published on its container's host" },
+	{ "name", "it has no effect; write a comment" },
+	{ "app_protocol", "it has no effect; write a comment" },
+	{ NULL, NULL },
+};
+
 const struct schema container_port_schema = {
 	.name = "port",
 	.doc = "A port of the container that the host publishes.",
 	.fields = port_fields,
 	.count = ARRAY_SIZE(port_fields),
 	.short_form = &port_short,
+	.refused = port_refused,
 };
 
 /* An engine publishes only what is exposed as well (moby daemon/network.go), so both are written.

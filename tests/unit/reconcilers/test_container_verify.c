@@ -28,6 +28,7 @@ Test(container_verify, fields_that_contradict_each_other)
 	expect_fault("network_mode: host\n  ports: [\"80:80\"]", "every port is the host's");
 	expect_fault("network_mode: none\n  ports: [\"80:80\"]", "nothing is published");
 	expect_fault("network_mode: bridge\n  ports: [\"80:80\"]", NULL);
+	expect_fault("ports: [{ target: 80, published: 80, mode: ingress }]", "always published");
 	expect_fault("memswap_limit: 64m", "needs mem_limit");
 	expect_fault("mem_limit: 64m\n  memswap_limit: 32m", "can't be below mem_limit");
 	expect_fault("mem_limit: 64m\n  memswap_limit: -1", NULL);
