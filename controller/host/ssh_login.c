@@ -279,8 +279,9 @@ static int fail_exchange(struct ssh_login *login)
 				 printable_copy(shown, sizeof(shown), why, strlen(why)));
 	return error_set(&login->err, ERROR_UNREACHABLE,
 			 "%s:%d closed the connection before it said anything: too many logins at "
-			 "once (MaxStartups in sshd_config), this address is banned, or no SSH "
-			 "server is there",
+			 "once (MaxStartups in sshd_config), this address is shut out for a while "
+			 "after failed logins (PerSourcePenalties there, or a program such as "
+			 "fail2ban), or no SSH server is there",
 			 login->options.host, login->options.port);
 }
 
