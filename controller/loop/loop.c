@@ -122,6 +122,7 @@ static void take_report(struct loop *loop, struct loop_host *host, const struct 
 static void take_up(struct loop *loop, struct loop_host *host)
 {
 	host->listening = true;
+	queue_set_slow(loop->queue, host->name, false);
 	log_debug(loop->log, "listening to events host=%s", host->name);
 	if (!host->retiring)
 		queue_hurry(loop->queue, host->name, io_now_ms());
@@ -136,6 +137,7 @@ static void take_down(struct loop *loop, struct loop_host *host, const struct me
 		log_debug(loop->log, "no event stream: %s host=%s retry=%lldms", message->err.text,
 			  host->name, (long long)message->wait_ms);
 	host->listening = false;
+	queue_set_slow(loop->queue, host->name, true);
 	/* The engine may come back as another version of itself. */
 	atomic_store(&host->renegotiate, true);
 	if (!host->retiring)
@@ -380,6 +382,7 @@ int loop_run(const struct loop_options *options, struct error *err)
 	rc = open_loop(&loop, err);
 	if (rc == 0) {
 		loop.queue = queue_new(LOOP_BACKOFF_MS, LOOP_BACKOFF_MAX_MS, 0);
+		queue_limit_slow(loop.queue, (size_t)(loop.options.parallel + 1) / 2);
 		loop.pool = pool_new(loop.options.parallel, look_run);
 		loop.conditions = conditions_new(options->state_dir, loop.log);
 		loop.reload_at_ms = loop.rest_at_ms = INT64_MAX;

@@ -152,6 +152,9 @@ static void bring_up(struct loop *loop, struct loop_host *host)
 		spread_ms = SPREAD_MAX_MS;
 	queue_hurry(loop->queue, host->name,
 		    io_now_ms() + backoff_spread(&loop->chance, spread_ms));
+	/* A look may wait for as long as connecting may take; the event stream, which connects by
+	 * itself, tells when it need not. */
+	queue_set_slow(loop->queue, host->name, host->events != NULL);
 }
 
 static void add_host(struct loop *loop, const char *name)

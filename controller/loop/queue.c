@@ -12,8 +12,9 @@ struct item {
 	uint64_t order;	       /* of asking: decides between equal times */
 	struct backoff backoff;
 	bool taken, removed;
-	bool asked;   /* while taken: due_ms says when */
-	bool hurried; /* while taken: what failed then was tried with what held before */
+	bool slow, taken_slow; /* taken_slow: it counts as such until it is done */
+	bool asked;	       /* while taken: due_ms says when */
+	bool hurried;	       /* while taken: what failed then was tried with what held before */
 };
 
 /* An array, searched from end to end: a fleet has at most some thousand hosts, and a look at
@@ -22,6 +23,7 @@ struct queue {
 	VEC(struct item *) items;
 	int64_t base_ms, max_ms;
 	uint64_t seed, order;
+	size_t max_slow, taken_slow;
 };
 
 struct queue *queue_new(int64_t backoff_base_ms, int64_t backoff_max_ms, uint64_t seed)
@@ -31,6 +33,7 @@ struct queue *queue_new(int64_t backoff_base_ms, int64_t backoff_max_ms, uint64_
 	queue->base_ms = backoff_base_ms;
 	queue->max_ms = backoff_max_ms;
 	queue->seed = seed;
+	queue->max_slow = SIZE_MAX;
 	return queue;
 }
 
@@ -126,6 +129,24 @@ void queue_remove(struct queue *queue, const char *key)
 		drop(queue, item);
 }
 
+void queue_limit_slow(struct queue *queue, size_t max_slow)
+{
+	queue->max_slow = max_slow;
+}
+
+void queue_set_slow(struct queue *queue, const char *key, bool slow)
+{
+	struct item *item = find(queue, key);
+
+	if (item)
+		item->slow = slow;
+}
+
+static bool may_take(const struct queue *queue, const struct item *item)
+{
+	return !item->taken && (!item->slow || queue->taken_slow < queue->max_slow);
+}
+
 const char *queue_take(struct queue *queue, int64_t now_ms)
 {
 	struct item *best = NULL;
@@ -133,7 +154,7 @@ const char *queue_take(struct queue *queue, int64_t now_ms)
 	for (size_t i = 0; i < queue->items.count; i++) {
 		struct item *item = queue->items.items[i];
 
-		if (item->taken || item->due_ms > now_ms)
+		if (!may_take(queue, item) || item->due_ms > now_ms)
 			continue;
 		if (!best || item->due_ms < best->due_ms ||
 		    (item->due_ms == best->due_ms && item->order < best->order))
@@ -142,6 +163,8 @@ const char *queue_take(struct queue *queue, int64_t now_ms)
 	if (!best)
 		return NULL;
 	best->taken = true;
+	best->taken_slow = best->slow;
+	queue->taken_slow += best->slow;
 	best->asked = best->hurried = false;
 	best->not_before_ms = 0;
 	best->due_ms = INT64_MAX;
@@ -156,6 +179,8 @@ int64_t queue_done(struct queue *queue, const char *key, bool success, int64_t n
 
 	if (!item || !item->taken)
 		return 0;
+	queue->taken_slow -= item->taken_slow;
+	item->taken_slow = false;
 	if (item->removed) {
 		drop(queue, item);
 		return 0;
@@ -185,7 +210,7 @@ int64_t queue_wait(const struct queue *queue, int64_t now_ms)
 		const struct item *item = queue->items.items[i];
 		int64_t left_ms = item->due_ms > now_ms ? item->due_ms - now_ms : 0;
 
-		if (item->taken || item->due_ms == INT64_MAX)
+		if (!may_take(queue, item) || item->due_ms == INT64_MAX)
 			continue;
 		if (wait_ms < 0 || left_ms < wait_ms)
 			wait_ms = left_ms;

@@ -41,6 +41,37 @@ Test(queue, nothing_is_lost_that_is_asked_while_it_is_taken)
 	queue_free(queue);
 }
 
+Test(queue, slow_ones_do_not_take_every_place)
+{
+	struct queue *queue = make();
+
+	queue_limit_slow(queue, 1);
+	queue_add(queue, "dead1", 0);
+	queue_add(queue, "dead2", 0);
+	queue_set_slow(queue, "dead1", true);
+	queue_set_slow(queue, "dead2", true);
+	cr_assert_str_eq(queue_take(queue, 0), "dead1");
+	cr_assert_null(queue_take(queue, 0));
+	cr_assert_eq(queue_wait(queue, 0), -1, "not before the first is done");
+	queue_add(queue, "live", 5);
+	cr_assert_eq(queue_wait(queue, 0), 5);
+	cr_assert_str_eq(queue_take(queue, 5), "live");
+	queue_done(queue, "live", true, 6, 300000, 0);
+	/* It answers after all, and is quick from now on. */
+	queue_set_slow(queue, "dead1", false);
+	cr_assert_null(queue_take(queue, 10));
+	queue_done(queue, "dead1", false, 10, 300000, 0);
+	cr_assert_eq(queue_wait(queue, 10), 0);
+	cr_assert_str_eq(queue_take(queue, 10), "dead2");
+	queue_set_slow(queue, "dead2", false);
+	queue_done(queue, "dead2", true, 11, 11, 0);
+	queue_add(queue, "dead3", 11);
+	queue_set_slow(queue, "dead3", true);
+	cr_assert_str_eq(queue_take(queue, 11), "dead2");
+	cr_assert_str_eq(queue_take(queue, 11), "dead3");
+	queue_free(queue);
+}
+
 Test(queue, a_gap_holds_looks_apart)
 {
 	struct queue *queue = make();
