@@ -378,6 +378,8 @@ static void end_diagnosis(struct tunnel_channel *channel, const struct error *er
 			"no engine socket at %s on %s, or the user may not use it, or sshd refuses "
 			"to forward to it (AllowStreamLocalForwarding)",
 			path, host->target);
+		if (err)
+			error_hint(why, "which of them could not be told: %s", err->text);
 	}
 }
 
