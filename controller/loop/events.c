@@ -32,6 +32,8 @@ struct events {
 	pthread_mutex_t lock;
 	pthread_cond_t stop_cond;
 	bool stopping;	       /* under lock */
+	bool hurried;	       /* under lock */
+	bool unconnected;      /* under lock: that is what the next try waits for */
 	struct engine *engine; /* under lock; the thread's */
 	struct backoff backoff;
 	int64_t up_ms;
@@ -180,9 +182,10 @@ static void wait_before_retry(struct events *events, int64_t wait_ms)
 		until.tv_sec++;
 	}
 	pthread_mutex_lock(&events->lock);
-	while (!events->stopping &&
+	while (!events->stopping && !events->hurried &&
 	       pthread_cond_timedwait(&events->stop_cond, &events->lock, &until) == 0)
 		;
+	events->unconnected = events->hurried = false;
 	pthread_mutex_unlock(&events->lock);
 }
 
@@ -199,6 +202,9 @@ static void *run(void *arg)
 		if (events->up_ms && io_now_ms() - events->up_ms >= EVENTS_STEADY_MS)
 			backoff_reset(&events->backoff);
 		int64_t wait_ms = backoff_fail(&events->backoff);
+		pthread_mutex_lock(&events->lock);
+		events->unconnected = events->up_ms == 0;
+		pthread_mutex_unlock(&events->lock);
 		events->callbacks.down(events->callbacks.ctx, &err, wait_ms);
 		wait_before_retry(events, wait_ms);
 	}
@@ -250,6 +256,15 @@ int events_start(const struct engine_options *options, const struct events_callb
 	}
 	*ret_events = events;
 	return 0;
+}
+
+void events_hurry(struct events *events)
+{
+	pthread_mutex_lock(&events->lock);
+	events->hurried = events->unconnected;
+	if (events->hurried)
+		pthread_cond_signal(&events->stop_cond);
+	pthread_mutex_unlock(&events->lock);
 }
 
 void events_stop(struct events *events)

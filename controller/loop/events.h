@@ -42,6 +42,9 @@ struct events;
 MUST_CHECK int events_start(const struct engine_options *options,
 			    const struct events_callbacks *callbacks, struct events **ret_events,
 			    struct error *err);
+/* The engine has just answered somebody: a stream that waits because it could not connect tries
+ * again at once. One that connects and breaks goes on waiting. */
+void events_hurry(struct events *events);
 /* Asks it to end; it says so by `ended`, at the latest when a connect in progress times out. */
 void events_stop(struct events *events);
 /* Waits for the thread. After `ended` that is at once. NULL is allowed. */

@@ -329,6 +329,8 @@ void hosts_look_done(struct loop *loop, struct loop_host *host)
 		next_ms = now_ms + look->retry_ms;
 	if (look->acted && !host->listening && now_ms + UNHEARD_MS < next_ms)
 		next_ms = now_ms + UNHEARD_MS;
+	if (look->success && host->events && !host->listening)
+		events_hurry(host->events);
 	queue_done(loop->queue, host->name, look->success, now_ms, next_ms, gap_after(look));
 	finish_retiring(loop, host);
 }

@@ -235,3 +235,28 @@ Test(events, ends_at_once_while_it_waits_to_try_again, .timeout = 30)
 	events_free(events);
 	cr_assert_lt(io_now_ms() - stop_ms, 400);
 }
+
+/* Left to its back-off the tenth try comes after more than a minute. */
+Test(events, who_can_not_connect_may_be_hurried, .timeout = 30)
+{
+	struct fake fake = { .path = "/tmp/drey-events-nobody.sock" };
+	struct error err = ERROR_INIT;
+	struct events *events;
+
+	pthread_mutex_init(&fake.lock, NULL);
+	struct engine_options options = { .name = "h1",
+					  .socket_path = fake.path,
+					  .connect_timeout_ms = 5000,
+					  .request_timeout_ms = 5000 };
+	struct events_callbacks callbacks = {
+		.ctx = &fake, .up = on_up, .down = on_down, .seen = on_seen, .ended = on_ended
+	};
+	cr_assert_eq(events_start(&options, &callbacks, &events, &err), 0);
+	for (int tries = 1; tries <= 10; tries++) {
+		while (!is_there(&fake, 0, tries, 0))
+			usleep(1000);
+		events_hurry(events);
+	}
+	events_stop(events);
+	events_free(events);
+}
