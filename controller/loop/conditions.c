@@ -43,6 +43,13 @@ static bool is_open(struct conditions *c)
 	struct error err = ERROR_INIT;
 	int64_t now_ms = io_now_ms();
 
+	/* Moved away because it is damaged, say: from here on everything is news. */
+	if (c->state && !state_is_there(c->state)) {
+		state_close(c->state);
+		c->state = NULL;
+		c->opened_ms = 0;
+		json_object_clear(c->written);
+	}
 	if (c->state)
 		return true;
 	if (c->opened_ms && now_ms - c->opened_ms < REOPEN_MS)

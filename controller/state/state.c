@@ -179,8 +179,10 @@ static int migrate(struct state *state, struct error *err)
 
 /* SQLite would make the file readable for all that the umask lets in; its -wal and -shm take
  * the mode from it. */
-static int make_private_file(const char *path, struct error *err)
+static int make_private_file(struct state *state, struct error *err)
 {
+	const char *path = state->path;
+
 	CLEANUP(cleanup_close)
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	struct stat st;
@@ -193,6 +195,8 @@ static int make_private_file(const char *path, struct error *err)
 		return error_set(err, ERROR_INVALID, "%s: not a regular file", path);
 	if ((st.st_mode & 077) && fchmod(fd, 0600) < 0)
 		return error_errno(err, errno, "%s: chmod", path);
+	state->dev = st.st_dev;
+	state->ino = st.st_ino;
 	return 0;
 }
 
@@ -200,7 +204,7 @@ static int open_for_writing(struct state *state, struct error *err)
 {
 	int64_t format;
 
-	if (make_private_file(state->path, err) < 0)
+	if (make_private_file(state, err) < 0)
 		return -1;
 	if (sqlite3_open_v2(state->path, &state->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 			    NULL) != SQLITE_OK)
@@ -296,6 +300,13 @@ void state_close(struct state *state)
 	sqlite3_close(state->db);
 	free(state->path);
 	free(state);
+}
+
+bool state_is_there(const struct state *state)
+{
+	struct stat st;
+
+	return stat(state->path, &st) == 0 && st.st_dev == state->dev && st.st_ino == state->ino;
 }
 
 sqlite3_stmt *state_prepare(struct state *state, enum statement statement, struct error *err)

@@ -29,6 +29,8 @@ char *state_default_dir(const char *option);
 MUST_CHECK int state_open(const char *dir, bool read_only, struct state **ret_state,
 			  struct error *err);
 void state_close(struct state *state);
+/* False once the file has been moved or removed: what is written is seen by nobody then. */
+bool state_is_there(const struct state *state);
 
 /* A set of manifests came into force (or was refused). The project's newest revision put again
  * (same revision and digest) keeps its row and time and takes the new status: a loop that comes

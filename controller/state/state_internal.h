@@ -6,6 +6,7 @@
 #include "controller/state/state.h"
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 /* Every statement there is, prepared when first used and kept. */
 enum statement {
@@ -32,7 +33,9 @@ enum statement {
 struct state {
 	sqlite3 *db;
 	char *path; /* of the file, for errors */
-	int depth;  /* of state_begin() */
+	dev_t dev;
+	ino_t ino; /* that was opened for writing; 0: not that */
+	int depth; /* of state_begin() */
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 

@@ -212,3 +212,17 @@ Test(conditions, the_lock_is_one_drey_s)
 	cr_assert_eq(lock_take(dir, &second, &err), 0);
 	close(second);
 }
+
+/* As the message about a damaged file advises, with the controller running. */
+Test(conditions, a_state_that_is_moved_away_begins_anew)
+{
+	struct conditions *conditions = conditions_new(dir, NULL);
+	CLEANUP(cleanup_free) char *move = xasprintf("cd '%s' && mkdir old && mv state.* old", dir);
+
+	record(conditions, ROW_IN_STEP, "InStep", "", 1000);
+	cr_assert_eq(system(move), 0);
+	cr_assert_str_eq(look_up("Container/web@h1", "Ready"), "");
+	record(conditions, ROW_IN_STEP, "InStep", "", 2000);
+	cr_assert_str_eq(look_up("Container/web@h1", "Ready"), "True InStep ");
+	conditions_free(conditions);
+}
