@@ -137,6 +137,7 @@ stop_controller 0
 
 # --- without watches it reads at intervals, and says why
 : >"$LOG"
+# shellcheck disable=SC2016 # the inner shell's
 unshare -Ur sh -c 'echo 2 >/proc/sys/user/max_inotify_watches && exec "$0" controller -f n --interval 2s' "$DREY" >>"$LOG" 2>&1 &
 controller=$!
 wait_until 20 log_has 'raise fs.inotify.max_user_watches'
