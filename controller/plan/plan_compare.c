@@ -288,10 +288,18 @@ static const char *why_not_along(struct draft *draft, const struct object *share
 		return arena_printf(draft->arena,
 				    "%s/%s shares its namespaces and can't be replaced with it: %s",
 				    action->kind->name, action->name, why);
-	if (!action && !sharer->ours)
+	if (action || plan_is_transient(sharer))
+		return NULL;
+	if (!sharer->ours)
 		return arena_printf(draft->arena,
 				    "container '%s', which was not made by drey, shares its "
 				    "namespaces and would lose them; stop it first",
+				    sharer->engine_name);
+	if (!draft->options->prune)
+		return arena_printf(draft->arena,
+				    "container '%s', which no manifest declares any more, shares "
+				    "its namespaces and could not go with it; remove it first, or "
+				    "say --prune",
 				    sharer->engine_name);
 	return NULL;
 }

@@ -278,6 +278,21 @@ Test(plan, what_shares_with_a_foreign_container_is_not_replaced_under_it)
 	expect_verdict("Container", "app", VERDICT_KEEP);
 }
 
+Test(plan, a_leftover_that_shares_keeps_a_container_from_being_replaced_unless_pruned)
+{
+	struct object *vpn = run(want("Container", "vpn", "{'image': 'busy:1'}"));
+
+	share(add_object("Container", "dropped", "dropped"), vpn);
+	set_observed(vpn, "hostname", "by-hand");
+	build();
+	expect_verdict("Container", "vpn", VERDICT_REFUSE);
+	cr_expect(strstr(find("Container", "vpn")->reason, "no manifest declares any more"));
+	f.options.prune = true;
+	build();
+	expect_verdict("Container", "vpn", VERDICT_REPLACE);
+	expect_verdict("Container", "dropped", VERDICT_REMOVE);
+}
+
 Test(plan, a_container_waits_for_a_sharer_that_cannot_follow)
 {
 	struct object *vpn = run(want("Container", "vpn", "{'image': 'busy:1'}"));
