@@ -380,6 +380,53 @@ static void verify_networks(const struct verify *v)
 		      "extra_hosts can't be written");
 }
 
+static void verify_address(const struct verify *v, const char *path, const char *address)
+{
+	if (!address || address_is_valid(address))
+		return;
+	CLEANUP(cleanup_free) char *message = xasprintf("'%s' is no IP address", address);
+	fault(v, path, message);
+}
+
+/* Engines take what is none without a word in some places, and for every address in others. */
+static void verify_addresses(const struct verify *v)
+{
+	json_t *item;
+	const char *name;
+	size_t i;
+
+	json_array_foreach (written(v, "ports"), i, item)
+		verify_address(v, "ports", text(item, "host_ip"));
+	json_array_foreach (written(v, "dns"), i, item)
+		verify_address(v, "dns", json_string_value(item));
+	json_array_foreach (written(v, "extra_hosts"), i, item) {
+		const char *address = strchr(json_string_value(item), ':') + 1;
+
+		if (strcmp(address, "host-gateway") != 0)
+			verify_address(v, "extra_hosts", address);
+	}
+	json_object_foreach ((json_t *)written(v, "networks"), name, item) {
+		verify_address(v, "networks", text(item, "ipv4_address"));
+		verify_address(v, "networks", text(item, "ipv6_address"));
+	}
+}
+
+static void verify_expose(const struct verify *v)
+{
+	json_t *ports = json_array(), *item;
+	size_t i;
+
+	json_array_foreach (written(v, "expose"), i, item) {
+		CLEANUP(cleanup_free)
+		char *message = xasprintf("'%s' is neither a port from 1 to 65535 nor a range",
+					  json_string_value(item));
+
+		if (!expose_expand(json_string_value(item), ports))
+			fault(v, "expose", message);
+	}
+	json_decref(ports);
+}
+
 static void verify_limits(const struct verify *v)
 {
 	int64_t memory = number(v, "mem_limit"), swap = number(v, "memswap_limit");
@@ -449,6 +496,41 @@ static void verify_mounts(const struct verify *v)
 	}
 }
 
+static void verify_target(const struct verify *v, const char *path, const char *target, size_t len,
+			  json_t *seen)
+{
+	CLEANUP(cleanup_free) char *written_as = xstrndup(target, len);
+	CLEANUP(cleanup_free) char *clean = path_clean(written_as);
+
+	if (json_object_get(seen, clean)) {
+		CLEANUP(cleanup_free)
+		char *message = xasprintf("something is mounted at %s already", clean);
+		fault(v, path, message);
+	}
+	json_object_set_new(seen, clean, json_true());
+}
+
+/* Engines refuse two mounts at one place, and of two memory file systems keep the last. */
+static void verify_targets(const struct verify *v)
+{
+	json_t *seen = json_object(), *item;
+	size_t i;
+
+	json_array_foreach (written(v, "volumes"), i, item) {
+		CLEANUP(cleanup_free) char *path = xasprintf("volumes.%zu", i);
+		const char *target = text(item, "target");
+
+		if (target)
+			verify_target(v, path, target, strlen(target), seen);
+	}
+	json_array_foreach (written(v, "tmpfs"), i, item) {
+		const char *target = json_string_value(item);
+
+		verify_target(v, "tmpfs", target, strcspn(target, ":"), seen);
+	}
+	json_decref(seen);
+}
+
 static void verify_rest(const struct verify *v)
 {
 	const char *state = resource_string(v->resource, "state");
@@ -480,10 +562,13 @@ static void container_verify(const struct resource *resource, struct diagnostics
 	const struct verify v = { .resource = resource, .diagnostics = diagnostics };
 
 	verify_networks(&v);
+	verify_addresses(&v);
+	verify_expose(&v);
 	verify_limits(&v);
 	verify_security(&v);
 	verify_health(&v);
 	verify_mounts(&v);
+	verify_targets(&v);
 	verify_rest(&v);
 }
 

@@ -67,6 +67,7 @@ const char *namespace_ref_of(const json_t *object);
 const char *namespace_ref_name(const json_t *value);
 /* An address as inet_ntop(3) writes it, other text as it is. New reference. */
 json_t *address_normalize(const char *text);
+bool address_is_valid(const char *text);
 /* "02-42-AC-.." -> "02:42:ac:..". New reference. */
 json_t *mac_normalize(const char *text);
 

@@ -23,6 +23,13 @@ json_t *address_normalize(const char *text)
 	return json_string(text);
 }
 
+bool address_is_valid(const char *text)
+{
+	unsigned char binary[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, text, binary) == 1 || inet_pton(AF_INET6, text, binary) == 1;
+}
+
 static json_t *decode_address(const struct field *field, const json_t *at, const json_t *whole)
 {
 	(void)field;

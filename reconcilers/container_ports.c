@@ -107,6 +107,13 @@ static json_t *port_object(unsigned target, const char *published, size_t publis
 	return port;
 }
 
+static bool is_address(const char *text, size_t len)
+{
+	CLEANUP(cleanup_free) char *address = xstrndup(text, len);
+
+	return address_is_valid(address);
+}
+
 /* Ranges of the same length pair off; a range of host ports for one container port lets the
  * engine pick (docker/go-connections nat.ParsePortSpec). */
 static json_t *expand_port(const char *text, struct error *err)
@@ -132,6 +139,13 @@ static json_t *expand_port(const char *text, struct error *err)
 	}
 	if (to.first == 0) {
 		error_set(err, ERROR_INVALID, "a container has no port 0");
+		return NULL;
+	}
+	/* An engine takes what is none for all addresses of the host (moby
+	 * daemon/network.go: net.ParseIP). */
+	if (ip_len && !is_address(ip, ip_len)) {
+		error_set(err, ERROR_INVALID, "%.*s is no IP address to publish on", (int)ip_len,
+			  ip);
 		return NULL;
 	}
 	ports = json_array();
@@ -320,7 +334,8 @@ bool expose_expand(const char *text, json_t *array)
 	const char *slash = strchr(text, '/'), *protocol = slash ? slash + 1 : "tcp";
 	struct port_range range;
 
-	if (!parse_range(text, slash ? (size_t)(slash - text) : strlen(text), &range))
+	if (!parse_range(text, slash ? (size_t)(slash - text) : strlen(text), &range) ||
+	    range.first == 0)
 		return false;
 	for (unsigned port = range.first; port <= range.last; port++) {
 		char single[32];

@@ -55,6 +55,7 @@ static const struct field fields[] = {
 	  .codec = &codec_environment,
 	  .origin = ORIGIN_IMAGE,
 	  .effect = EFFECT_REPLACE,
+	  .pattern = "^[^=]+$",
 	  .example = "{ LOG_LEVEL: info }",
 	  .doc = "Environment variables, over those of the image." },
 	{ .key = "env_file",

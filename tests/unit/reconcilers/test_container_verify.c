@@ -47,6 +47,35 @@ Test(container_verify, fields_that_contradict_each_other)
 	expect_fault("security_opt: [\"seccomp=unconfined\", \"apparmor:x\"]", NULL);
 }
 
+Test(container_verify, addresses)
+{
+	expect_fault("ports: [\"localhost:8080:80\"]", "localhost is no IP address");
+	expect_fault("ports: [\"1.2.3:8080:80\"]", "1.2.3 is no IP address");
+	expect_fault("ports: [\"[zz]:8080:80\"]", "zz is no IP address");
+	expect_fault("ports: [{ target: 80, host_ip: localhost }]", "'localhost' is no IP");
+	expect_fault("ports: [\"[::1]:8080:80\", { target: 81, host_ip: 127.0.0.1 }]", NULL);
+	expect_fault("dns: [resolver]", "'resolver' is no IP address");
+	expect_fault("extra_hosts: [\"a:b:c\"]", "'b:c' is no IP address");
+	expect_fault("extra_hosts: [\"a=[::1]\", \"b:1.2.3.4\", \"c:host-gateway\"]", NULL);
+	expect_fault("expose: [\"80-70\"]", "neither a port");
+	expect_fault("expose: [\"0\"]", "neither a port");
+	expect_fault("expose: [\"65535/udp\", \"70-80\"]", NULL);
+}
+
+Test(container_verify, a_variable_has_no_equals_sign_in_its_name)
+{
+	expect_fault("environment: { A=B: c }", "'A=B' is not allowed");
+	expect_fault("environment: [\"A=B=c\"]", NULL);
+}
+
+Test(container_verify, nothing_is_mounted_twice_at_one_place)
+{
+	expect_fault("volumes: [\"/a:/x\", \"/b:/x/\"]", "mounted at /x already");
+	expect_fault("volumes: [\"/a:/x\"]\n  tmpfs: [/x]", "mounted at /x already");
+	expect_fault("tmpfs: [/x, \"/x/:size=1m\"]", "mounted at /x already");
+	expect_fault("tmpfs: [/x, /x/y]\n  volumes: [/x/z, \"/a:/y\"]", NULL);
+}
+
 Test(container_verify, mounts)
 {
 	expect_fault("volumes: [\"./data:/data\"]", "absolute path");
