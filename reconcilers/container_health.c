@@ -17,12 +17,17 @@ static json_t *parse_test(struct decode *decode, const struct field *field, cons
 	}
 	json_t *test = type_strings.parse(decode, field, node);
 	const char *first = json_string_value(json_array_get(test, 0));
-	if (!test || (first && (strcmp(first, "NONE") == 0 || strcmp(first, "CMD") == 0 ||
-				strcmp(first, "CMD-SHELL") == 0)))
+	bool none = first && strcmp(first, "NONE") == 0;
+	bool runs = first && (strcmp(first, "CMD") == 0 || strcmp(first, "CMD-SHELL") == 0);
+	if (!test || none || (runs && json_array_size(test) > 1))
 		return test;
-	decode_fault(decode, node,
-		     "a test begins with CMD (a program and its arguments), CMD-SHELL (a line for "
-		     "/bin/sh) or NONE");
+	/* An engine that shall run nothing dies of it (Engine 20.10, daemon/health.go). */
+	if (runs)
+		decode_fault(decode, node, "nothing stands behind %s", first);
+	else
+		decode_fault(decode, node,
+			     "a test begins with CMD (a program and its arguments), CMD-SHELL (a "
+			     "line for /bin/sh) or NONE");
 	json_decref(test);
 	return NULL;
 }

@@ -36,6 +36,7 @@ Test(container_verify, fields_that_contradict_each_other)
 	expect_fault("cpus: 1\n  cpu_quota: 50000", "one of the two");
 	expect_fault("healthcheck: { disable: true, interval: 5s }", "stands alone");
 	expect_fault("healthcheck: { test: [wget, localhost] }", "begins with CMD");
+	expect_fault("healthcheck: { test: [CMD] }", "nothing stands behind CMD");
 	expect_fault("state: completed\n  restart: always", "not started again");
 	expect_fault("state: completed\n  restart: on-failure:3", NULL);
 	expect_fault("stop_grace_period: 1500ms", "whole seconds");
