@@ -125,7 +125,7 @@ assert_eq "$(container_field h1 web .HostConfig.Memory)" 67108864
 diff_exits 0 "$m"
 
 echo '# its first replacement: consent where it wrote into its own file system, and then it is ours'
-fleet exec h1 docker exec web touch /scribble
+docker -H "unix://$(host_path h1 /run/docker.sock)" exec web touch /scribble
 write_web 'image: web:2'
 adopt "$m/container-web.yaml"
 diff_exits 1 "$m" --host h1
