@@ -23,6 +23,8 @@ struct signals {
 /* Before the tunnel's thread is there: no thread may get them. */
 static void take_signals(struct signals *signals)
 {
+	/* Where it is ignored children vanish without a status. */
+	signal(SIGCHLD, SIG_DFL);
 	interrupt_signals(&signals->taken);
 	sigaddset(&signals->taken, SIGQUIT);
 	sigaddset(&signals->taken, SIGCHLD);

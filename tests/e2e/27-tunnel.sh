@@ -31,6 +31,7 @@ tunnel 7 h1 -- sh -c 'exit 7'
 tunnel 143 h1 -- sh -c 'kill -TERM $$'
 tunnel 127 h1 -- /nonexistent
 assert_contains "$WORK/stderr" /nonexistent
+expect_exit 7 env --ignore-signal=CHLD "$DREY" tunnel -f "$m" h1 -- sh -c 'exit 7'
 DOCKER_CONTEXT=elsewhere tunnel 0 h1 -- sh -c 'echo "${DOCKER_CONTEXT-unset}"'
 assert_eq "$(<"$WORK/stdout")" unset
 
