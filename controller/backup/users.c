@@ -59,18 +59,39 @@ static int by_rank(const void *a, const void *b)
 	return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
-static void add(const struct pass *pass, struct users *users, const char *id, const char *name,
-		const struct ownership *own)
+static struct user *add(const struct pass *pass, struct users *users, const char *id,
+			const char *name, const struct ownership *own)
 {
 	size_t rank = rank_of(pass, own->name);
 
-	users->items[users->count++] = (struct user){
+	users->items = xreallocarray(users->items, users->count + 1, sizeof(*users->items));
+	users->items[users->count] = (struct user){
 		.id = xstrdup(id),
 		.name = xstrdup(name),
 		.rank = rank,
 		.ours = str_eq(own->project, pass->project),
-		.job = is_job(pass, rank),
+		.job = str_eq(own->project, pass->project) && is_job(pass, rank),
 	};
+	return &users->items[users->count++];
+}
+
+/* An element of GET /containers/json; NULL when it is none. */
+static struct user *add_listed(const struct pass *pass, struct users *users,
+			       const json_t *container)
+{
+	const char *id = json_string_value(json_object_get(container, "Id"));
+	const char *name =
+		json_string_value(json_array_get(json_object_get(container, "Names"), 0));
+	const char *state = json_string_value(json_object_get(container, "State"));
+	struct ownership own = { 0 };
+
+	if (!id || !name)
+		return NULL;
+	if (!ownership_read(json_object_get(container, "Labels"), NULL, &own))
+		own = (struct ownership){ 0 };
+	struct user *user = add(pass, users, id, name + (name[0] == '/'), &own);
+	user->paused = str_eq(state, "paused");
+	return user;
 }
 
 static void add_mounting(const struct pass *pass, struct users *users, const json_t *list,
@@ -80,21 +101,14 @@ static void add_mounting(const struct pass *pass, struct users *users, const jso
 	size_t i;
 
 	json_array_foreach (list, i, container) {
-		const char *id = json_string_value(json_object_get(container, "Id"));
-		const char *name =
-			json_string_value(json_array_get(json_object_get(container, "Names"), 0));
-		const char *state = json_string_value(json_object_get(container, "State"));
-		struct ownership own = { 0 };
 		bool writes = false;
 
 		/* The engine's filter also matches a mount point of that name. */
-		if (!id || !name || !mounts(container, engine_volume, &writes))
+		if (!mounts(container, engine_volume, &writes))
 			continue;
-		if (!ownership_read(json_object_get(container, "Labels"), NULL, &own))
-			own = (struct ownership){ 0 };
-		add(pass, users, id, name + (name[0] == '/'), &own);
-		users->items[users->count - 1].writes = writes;
-		users->items[users->count - 1].paused = str_eq(state, "paused");
+		struct user *user = add_listed(pass, users, container);
+		if (user)
+			user->writes = writes;
 	}
 }
 
@@ -110,10 +124,7 @@ int users_find(struct pass *pass, const char *engine_volume, struct users *ret_u
 	json_decref(filter);
 	if (engine_get(pass->engine, path, &list, err) < 0)
 		return error_wrap(err, "ask who uses volume %s", engine_volume);
-	*ret_users = (struct users){
-		.items = xcalloc(json_array_size(list) + pass->observed.count + 1,
-				 sizeof(*ret_users->items)),
-	};
+	*ret_users = (struct users){ 0 };
 	add_mounting(pass, ret_users, list, engine_volume);
 	json_decref(list);
 	return 0;
@@ -127,23 +138,60 @@ static bool has_user(const struct users *users, const char *id)
 	return false;
 }
 
-/* A container that is stopped and started gets new namespaces: those that share the old ones would
- * be left in them, without a network. */
-static void add_sharers(const struct pass *pass, struct users *users)
+static bool shares_network(const json_t *container, const char *id)
+{
+	const char *mode = json_string_value(
+		json_object_get(json_object_get(container, "HostConfig"), "NetworkMode"));
+
+	return mode && str_has_prefix(mode, "container:") &&
+	       strcmp(mode + strlen("container:"), id) == 0;
+}
+
+static void add_sharers_of(const struct pass *pass, struct users *users, size_t index,
+			   const json_t *list)
 {
 	const struct observed *observed = &pass->observed;
+	const json_t *container;
+	size_t i;
 
-	for (size_t i = 0; i < users->count; i++) {
-		for (size_t j = 0; j < observed->count; j++) {
-			const struct object *object = observed->objects[j];
+	json_array_foreach (list, i, container) {
+		const char *id = json_string_value(json_object_get(container, "Id"));
 
-			if (!object->ours || has_user(users, object->id) ||
-			    !container_shares(object, users->items[i].id, users->items[i].name))
-				continue;
-			add(pass, users, object->id, object->engine_name, &object->own);
-			users->items[users->count - 1].paused = str_eq(object->state, "paused");
-		}
+		if (!id || has_user(users, id) ||
+		    !shares_network(container, users->items[index].id))
+			continue;
+		struct user *user = add_listed(pass, users, container);
+		if (user)
+			user->shares = true;
 	}
+	/* Whose processes and memory it shares the list does not tell. */
+	for (i = 0; i < observed->count; i++) {
+		const struct object *object = observed->objects[i];
+
+		if (!object->ours || has_user(users, object->id) ||
+		    !container_shares(object, users->items[index].id, users->items[index].name))
+			continue;
+		struct user *user = add(pass, users, object->id, object->engine_name, &object->own);
+		user->shares = true;
+		user->paused = str_eq(object->state, "paused");
+	}
+}
+
+/* A container that is stopped and started gets new namespaces: those that share the old ones would
+ * be left in them, without a network. */
+static int add_sharers(struct pass *pass, struct users *users, struct error *err)
+{
+	json_t *list = NULL;
+
+	if (users->count == 0)
+		return 0;
+	if (engine_get(pass->engine, "/containers/json", &list, err) < 0)
+		return error_wrap(err, "ask who shares namespaces");
+	for (size_t i = 0; i < users->count; i++)
+		if (users->items[i].ours)
+			add_sharers_of(pass, users, i, list);
+	json_decref(list);
+	return 0;
 }
 
 static int post(struct pass *pass, const struct user *user, const char *verb, struct error *err)
@@ -171,6 +219,13 @@ static int refuse(const struct users *users, struct error *err)
 					 "stop; stop it yourself, or say `while: running` and take "
 					 "a copy that may be torn",
 					 user->name);
+		if (!user->ours && user->shares)
+			return error_set(
+				err, ERROR_REFUSED,
+				"container %s shares the namespaces of one that would be "
+				"stopped, would lose them, and is not drey's to stop; stop it "
+				"yourself, or say `while: paused`",
+				user->name);
 		if (user->job && users->quiesce == QUIESCE_STOP)
 			return error_set(
 				err, ERROR_REFUSED,
@@ -189,8 +244,8 @@ int users_hold(struct pass *pass, struct users *users, enum quiesce quiesce, str
 	users->quiesce = quiesce;
 	if (quiesce == QUIESCE_NONE)
 		return 0;
-	if (quiesce == QUIESCE_STOP)
-		add_sharers(pass, users);
+	if (quiesce == QUIESCE_STOP && add_sharers(pass, users, err) < 0)
+		return -1;
 	if (users->count)
 		qsort(users->items, users->count, sizeof(*users->items), by_rank);
 	if (refuse(users, err) < 0)
@@ -204,6 +259,12 @@ int users_hold(struct pass *pass, struct users *users, enum quiesce quiesce, str
 		user->held = true;
 		if (post(pass, user, quiesce == QUIESCE_PAUSE ? "pause" : "stop", err) == 0)
 			continue;
+		if (err->code == ERROR_NOT_FOUND) {
+			/* Gone, or replaced since the host was looked at. */
+			user->held = false;
+			error_clear(err);
+			continue;
+		}
 		user->doubtful = call_is_lost(err);
 		if (users_release(pass, users, &ignored) < 0)
 			error_hint(err, "and then: %s", ignored.text);

@@ -14,6 +14,7 @@ struct user {
 	char *id, *name;
 	size_t rank; /* place in the order of starting */
 	bool ours, writes, held;
+	bool shares;   /* the namespaces of a user, or of one that does */
 	bool job;      /* runs once: its manifest says `state: completed` */
 	bool paused;   /* by somebody else, before */
 	bool doubtful; /* whether it is stopped: the answer got lost */

@@ -103,9 +103,11 @@ static void run_on_host(void *ctx, struct visit *visit)
 	CLEANUP(cleanup_close) int hold = -1;
 	struct error err = ERROR_INIT;
 
-	/* The controller would start again what is stopped for the backup. */
+	/* The controller would start again what is stopped for the backup. Who had the lock may
+	 * have moved users to another generation: looked at again. */
 	if (lock_take_host(job->session->state_dir, visit->host->name, true, HOLD_WAIT_MS, &hold,
-			   &err) < 0) {
+			   &err) < 0 ||
+	    pass_observe(&visit->pass, &err) < 0) {
 		json_array_append_new(out->failures, output_error(&err));
 		return;
 	}

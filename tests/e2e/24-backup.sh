@@ -206,6 +206,13 @@ for how in stopped paused; do
 		fail "tail was left in namespaces that are gone ($how)"
 done
 assert_backups 7
+nightly
+docker -H "unix://$(host_path h1 /run/docker.sock)" run -d --name theirs --network "container:$user" busy:1 >/dev/null
+before=$(container_field h1 theirs .State.StartedAt)$(started)
+backup 3
+assert_contains "$WORK/stderr" 'container theirs shares the namespaces of one that would be stopped'
+assert_eq "$(container_field h1 theirs .State.StartedAt)$(started)" "$before"
+engine h1 DELETE '/containers/theirs?force=1' >/dev/null
 rm "$m/container-tail.yaml"
 engine h1 DELETE '/containers/tail?force=1' >/dev/null
 write_document "$m" Container reader 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'monitor: 0s' \
