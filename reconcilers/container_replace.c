@@ -37,6 +37,11 @@ static const char *old_place(const struct replacement *r)
 	return arena_printf(r->pass->arena, "%s%s", r->name, CONTAINER_OLD);
 }
 
+static const char *new_place(const struct replacement *r)
+{
+	return arena_printf(r->pass->arena, "%s%s", r->name, CONTAINER_NEW);
+}
+
 /* --- forward --- */
 
 /* The old one may be gone by itself: an AutoRemove container is, once it is stopped. */
@@ -119,13 +124,32 @@ static int disarm_new(const struct replacement *r, struct error *err)
 	if (!r->new_id)
 		return 0;
 	/* Stopped first: an engine can't update one that ends while it does. */
-	if (call_stop(r->pass, r->new_id, err) == 0 &&
-	    call_set_policy(r->pass, r->new_id, "no", err) == 0)
+	if (call_stop(r->pass, r->new_id, err) < 0) {
+		if (err->code != ERROR_NOT_FOUND)
+			return error_wrap(err, "stop the new one");
+		error_clear(err);
 		return 0;
-	if (err->code != ERROR_NOT_FOUND)
-		return error_wrap(err, "stop the new one");
-	error_clear(err);
+	}
+	if (call_set_policy(r->pass, r->new_id, "no", err) < 0) {
+		if (call_is_lost(err) || err->code == ERROR_CANCELLED)
+			return -1;
+		/* One that is dead or just going, which an engine does not update. */
+		error_clear(err);
+	}
 	return 0;
+}
+
+/* What the engine can't remove ("device or resource busy") must not keep the old one from serving:
+ * it makes room, and the next run tries again. */
+static int clear_way(const struct replacement *r, struct error *err)
+{
+	if (remove_new(r, err) == 0)
+		return 0;
+	if (!r->old_id || call_is_lost(err) || err->code == ERROR_CANCELLED)
+		return -1;
+	log_debug(r->pass->log, "%s", err->text);
+	error_clear(err);
+	return call_rename(r->pass, r->new_id, new_place(r), err);
 }
 
 static int start_old(const struct replacement *r, struct error *err)
@@ -147,7 +171,7 @@ int replacement_put_back(struct replacement *r, struct error *err)
 	if (r->old_id && r->old_policy &&
 	    call_set_policy(r->pass, r->old_id, r->old_policy, err) < 0)
 		return -1;
-	if (remove_new(r, err) < 0)
+	if (clear_way(r, err) < 0)
 		return -1;
 	return r->old_id ? call_rename(r->pass, r->old_id, r->old_name, err) : 0;
 }
@@ -255,11 +279,6 @@ static int clear_place(struct pass *pass, const char *place, const char *name, s
 				place, inspect_id(inspect));
 	json_decref(inspect);
 	return ret;
-}
-
-static const char *new_place(const struct replacement *r)
-{
-	return arena_printf(r->pass->arena, "%s%s", r->name, CONTAINER_NEW);
 }
 
 int replacement_prepare(struct replacement *r, struct error *err)

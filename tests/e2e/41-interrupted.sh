@@ -127,6 +127,18 @@ for n in 8 9 10 11 12 DELETE; do
 	check back
 done
 
+# An engine that can't remove the new one: the old one serves all the same, and the new one goes later.
+start_faultproxy h1 busy --rule 'DELETE . reply=500 body="device or resource busy"'
+manifests /run/busy.sock busy
+sed -i 's/image: busy:1/&\n  command: [sh, -c, "exit 3"]/' m/all.yaml
+expect_exit 3 "$DREY" apply -f m --yes
+assert_contains stderr 'the old container is back in place'
+stop_faultproxy busy
+assert_eq "$(state_of_host)" '/web.drey-new:exited /web:running'
+manifests /run/docker.sock back
+expect_exit 0 "$DREY" apply -f m --yes
+check back
+
 # The same with one that shares its namespaces: both are replaced as one. From the sixth request on the old ones have
 # been stopped and renamed, from the ninth on the second one is made anew.
 tail_shares() {
