@@ -256,30 +256,40 @@ static int network_listed(struct pass *pass, const json_t *list, struct error *e
 
 /* --- comparing --- */
 
-static bool has_ipv6_pool(const json_t *pools)
+static bool is_ipv6_pool(const json_t *pool)
+{
+	return strchr(text(pool, "subnet") ?: "", ':');
+}
+
+static bool has_pool(const json_t *pools, bool ipv6)
 {
 	json_t *pool;
 	size_t i;
 
 	json_array_foreach (pools, i, pool) {
-		if (strchr(text(pool, "subnet") ?: "", ':'))
+		if (is_ipv6_pool(pool) == ipv6)
 			return true;
 	}
 	return false;
 }
 
-/* With enable_ipv6 newer engines add an IPv6 subnet of their own to those that were asked for. */
+/* Where a manifest writes subnets of one family only, the engine adds one of its own of the other:
+ * of IPv4 always, of IPv6 on newer engines where enable_ipv6 asks for it (libnetwork,
+ * ipamAllocate() in network.go). */
 static json_t *without_given_pools(const json_t *observed, const json_t *expected)
 {
 	const json_t *written = json_object_get(json_object_get(expected, "ipam"), "config");
+	bool given_ipv4 = !has_pool(written, false);
+	bool given_ipv6 =
+		!has_pool(written, true) && json_is_true(json_object_get(expected, "enable_ipv6"));
 	json_t *result, *pools;
 
-	if (!written || has_ipv6_pool(written))
+	if (!written || (!given_ipv4 && !given_ipv6))
 		return json_incref((json_t *)observed);
 	result = json_deep_copy(observed);
 	pools = json_object_get(json_object_get(result, "ipam"), "config");
 	for (size_t i = json_array_size(pools); i-- > 0;) {
-		if (strchr(text(json_array_get(pools, i), "subnet") ?: "", ':'))
+		if (is_ipv6_pool(json_array_get(pools, i)) ? given_ipv6 : given_ipv4)
 			json_array_remove(pools, i);
 	}
 	return result;

@@ -62,18 +62,37 @@ Test(network_volume, a_network_changes_by_a_new_one)
 	       "internal: false -> true [replace]; labels.a: (none) -> b [replace]");
 }
 
-/* Newer engines add an IPv6 subnet of their own where enable_ipv6 names none. */
-Test(network_volume, a_subnet_that_ipv6_brings_is_no_difference)
+static json_t *network_with_ipv6(bool enabled)
 {
 	json_t *item = network();
 
 	json_array_append(json_object_get(json_object_get(item, "IPAM"), "Config"),
 			  pass_json("{'Subnet': 'fd00:1::/64', 'Gateway': 'fd00:1::1'}"));
-	json_object_set_new(item, "EnableIPv6", json_true());
+	json_object_set_new(item, "EnableIPv6", json_boolean(enabled));
+	return item;
+}
+
+/* Newer engines add an IPv6 subnet of their own where enable_ipv6 names none, and every engine an
+ * IPv4 subnet. */
+Test(network_volume, a_subnet_of_the_family_that_is_not_written_is_no_difference)
+{
 	expect(network_action(NETWORK "  enable_ipv6: true\n"
 				      "  ipam: { config: [{ subnet: 10.91.0.0/24 }] }\n",
-			      item, "front"),
+			      network_with_ipv6(true), "front"),
 	       VERDICT_KEEP, "");
+	expect(network_action(NETWORK "  enable_ipv6: true\n"
+				      "  ipam: { config: [{ subnet: \"fd00:1::/64\" }] }\n",
+			      network_with_ipv6(true), "front"),
+	       VERDICT_KEEP, "");
+}
+
+Test(network_volume, an_ipv6_subnet_that_nothing_brings_is_a_difference)
+{
+	expect(network_action(NETWORK "  ipam: { config: [{ subnet: 10.91.0.0/24 }] }\n",
+			      network_with_ipv6(false), "front"),
+	       VERDICT_REPLACE,
+	       "ipam.config[fd00:1::/64]: {subnet: fd00:1::/64, gateway: fd00:1::1} -> (none) "
+	       "[replace]");
 }
 
 Test(network_volume, a_foreign_network_is_refused)
