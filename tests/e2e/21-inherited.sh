@@ -29,7 +29,7 @@ made() {
 # The engine adds subnets of the family that is not written, and gateways.
 write_document "$m" Network six 'hosts: [h1]' 'enable_ipv6: true' 'ipam: { config: [{ subnet: "FD01:0::/64" }] }'
 write_document "$m" Network both 'hosts: [h1]' 'enable_ipv6: true' \
-	'ipam: { config: [{ subnet: 10.55.0.5/16, ip_range: 10.55.3.4/24, aux_addresses: { a: 10.55.0.10 } },
+	'ipam: { config: [{ subnet: 10.55.0.0/16, ip_range: 10.55.3.0/24, aux_addresses: { a: 10.55.0.10 } },
     { subnet: "fd02::/64", gateway: "FD02:0::9" }] }'
 write_document "$m" Network plain 'hosts: [h1]' 'ipam: { driver: default }' 'internal: false' 'labels: [a=]'
 [ "$api" -lt 47 ] || write_document "$m" Network given 'hosts: [h1]' 'enable_ipv6: true' \
