@@ -49,7 +49,7 @@ made none rich:1 'healthcheck: { test: [NONE] }'
 made anonymous rich:1 'volumes: [/vol, { type: volume, target: /vol2 }]'
 made volumes rich:1 'volumes: ["named:/vol", "/srv:/vol2:ro", "named:/other:nocopy"]'
 made memory rich:1 'tmpfs: ["/vol:size=1m"]' 'volumes: [{ type: tmpfs, target: /vol2, tmpfs: { size: 1m } }]'
-made ports rich:1 'ports: ["8000-8002:80", "53:53/udp", "[::1]:8003:80"]' 'expose: [80, "100-101"]'
+made ports rich:1 'ports: ["8000-8002:80", "08053:053/udp", "[::1]:8003:80"]' 'expose: [80, "100-101"]'
 made off none:1
 made tuned none:1 'healthcheck: { interval: 3s }'
 made on none:1 'healthcheck: { test: [CMD, "true"] }' 'command: [x]'
@@ -82,7 +82,7 @@ apply 0 "$m"
 rm "$m"/container-{all,ports,runs}.yaml
 apply 0 "$m" --prune --max-removals 100
 made all rich:1
-made ports rich:1 'ports: ["8000-8002:80", "53:53/udp", "[::1]:8003:80"]' 'expose: [80, "100-101"]'
+made ports rich:1 'ports: ["8000-8002:80", "08053:053/udp", "[::1]:8003:80"]' 'expose: [80, "100-101"]'
 write_document "$m" Container runs 'image: busy:1'
 apply 0 "$m"
 diff_exits 0 "$m"
