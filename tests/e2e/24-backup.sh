@@ -207,7 +207,8 @@ for how in stopped paused; do
 done
 assert_backups 7
 nightly
-docker -H "unix://$(host_path h1 /run/docker.sock)" run -d --name theirs --network "container:$user" busy:1 >/dev/null
+engine h1 POST '/containers/create?name=theirs' "{\"Image\":\"busy:1\",\"HostConfig\":{\"NetworkMode\":\"container:$user\"}}" >/dev/null
+engine h1 POST /containers/theirs/start >/dev/null
 before=$(container_field h1 theirs .State.StartedAt)$(started)
 backup 3
 assert_contains "$WORK/stderr" 'container theirs shares the namespaces of one that would be stopped'
