@@ -43,9 +43,6 @@ assert_eq "$(tail -n 1 "$WORK/stdout")" 700
 [ ! -e "$(dirname "$socket")" ] || fail "its directory is still there"
 
 echo '# signals: handed on to the command where the terminal does not tell it; nothing is left behind'
-export TMPDIR=$WORK/tmp
-mkdir "$TMPDIR"
-unset XDG_RUNTIME_DIR
 nothing_left() {
 	assert_eq "$(ls -A "$TMPDIR")" ''
 }

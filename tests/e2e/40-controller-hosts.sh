@@ -12,10 +12,6 @@ write_host_manifests m
 sed -i 's/^spec:$/spec:\n  connect_timeout: 3s\n  request_timeout: 5s/' m/host-*.yaml
 write_document m Container web 'image: busy:1'
 
-TMPDIR=$WORK/tmp
-export TMPDIR
-unset XDG_RUNTIME_DIR
-mkdir "$TMPDIR"
 start_controller m
 wait_until 60 in_step h1 h2
 

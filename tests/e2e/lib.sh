@@ -12,10 +12,10 @@
 
 set -eu -o pipefail
 
-# Nothing is written outside of the script's directory.
-export DREY_STATE_DIR=$WORK/state HOME=$WORK/home
-mkdir -p "$HOME"
-unset SSH_AUTH_SOCK
+# Nothing is written outside of the script's directory, nor left by a drey that is killed.
+export DREY_STATE_DIR=$WORK/state HOME=$WORK/home TMPDIR=$WORK/tmp
+mkdir -p "$HOME" "$TMPDIR"
+unset SSH_AUTH_SOCK XDG_RUNTIME_DIR
 
 fail() {
 	echo "${BASH_SOURCE[-1]##*/}:${BASH_LINENO[-2]}: $*" >&2
