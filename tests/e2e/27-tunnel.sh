@@ -65,7 +65,7 @@ tunnel 0 h1 -- sh -c '{ yes; echo "$?" >&2; } | head -n 1'
 assert_eq "$(<"$WORK/stderr")" 141 'the command knows SIGPIPE'
 
 echo '# interrupted while it connects'
-write_document "$m" Host h2 "address: ssh://root@$H2" "identity_file: $KEY" "known_hosts: $KNOWN_HOSTS" 'connect_timeout: 1h'
+write_document "$m" Host h2 "address: ssh://root@$H2" "identity_file: $KEY" "known_hosts: $KNOWN_HOSTS" 'connect_timeout: 10m'
 fleet cut h2
 connecting() {
 	[ "$(ls -A "$TMPDIR")" != '' ]
