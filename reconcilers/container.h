@@ -82,7 +82,7 @@ const char *container_partner(const struct resource *want, const char *key);
  */
 json_t *container_trim(const json_t *inspect);
 
-/* --- steps: container_apply.c --- */
+/* --- carrying out: container_apply.c, container_recover.c --- */
 
 int container_apply(struct pass *pass, const struct action *action, struct error *err);
 int container_recover(struct pass *pass, bool *ret_changed, struct error *err);

@@ -11,6 +11,17 @@
 /* Tells the caller of the pass, and its journal. */
 void container_step(struct pass *pass, const struct action *action, const char *text);
 
+/* Creates it under `name`, on all of its networks, not started. replaces: may be NULL. */
+MUST_CHECK int container_create(struct pass *pass, const struct action *action, const char *name,
+				const struct object *replaces, const char **ret_id,
+				struct error *err);
+/* Connects it to the networks it should be on and to no others. Endpoints that are as they
+ * should be stay. action: whose changes say which endpoints differ. */
+MUST_CHECK int container_sync_networks(struct pass *pass, const struct action *action,
+				       const char *id, struct error *err);
+/* Starts it; where a port is taken the error says by whom. */
+MUST_CHECK int container_start(struct pass *pass, const char *id, struct error *err);
+
 /* --- container_wait.c --- */
 
 /*
@@ -28,22 +39,6 @@ MUST_CHECK int container_wait_completed(struct pass *pass, const struct resource
 /* Waits for what depends_on names. */
 MUST_CHECK int container_wait_dependencies(struct pass *pass, const struct action *action,
 					   struct error *err);
-
-/* --- container_apply.c --- */
-
-/* Creates it under `name`, on all of its networks, not started. replaces: may be NULL. */
-MUST_CHECK int container_create(struct pass *pass, const struct action *action, const char *name,
-				const struct object *replaces, const char **ret_id,
-				struct error *err);
-/* Connects it to the networks it should be on and to no others. Endpoints that are as they
- * should be stay. action: whose changes say which endpoints differ. */
-MUST_CHECK int container_sync_networks(struct pass *pass, const struct action *action,
-				       const char *id, struct error *err);
-/* Starts it; where a port is taken the error says by whom. */
-MUST_CHECK int container_start(struct pass *pass, const char *id, struct error *err);
-/* Starts, stops, pauses, unpauses it as its manifest says. */
-MUST_CHECK int container_sync_state(struct pass *pass, const struct action *action, const char *id,
-				    struct error *err);
 
 /* --- container_replace.c --- */
 
