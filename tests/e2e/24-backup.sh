@@ -240,6 +240,10 @@ nightly 'while: paused'
 backup 0
 job_runs
 touch "$(volume_path data)/go"
+job_has_ended() {
+	[ "$(container_field h1 job .State.Status)" = exited ]
+}
+wait_until 30 job_has_ended
 apply 0 "$m"
 assert_eq "$(<"$(volume_path data)/runs")" run
 rm "$m/container-job.yaml"
