@@ -61,8 +61,10 @@ static const struct resource *find_want(const struct pass *pass, const char *eng
 /* Times of an engine, RFC 3339 in UTC with as many digits as it takes: "...:05Z", "...:05.1Z". */
 static bool is_later(const char *time, const char *than)
 {
-	size_t len = strcspn(time ? time : "", "Z"), than_len = strcspn(than ? than : "", "Z");
-	int order = len && than_len ? strncmp(time, than, len < than_len ? len : than_len) : -1;
+	if (!time || !than || !*than)
+		return false;
+	size_t len = strcspn(time, "Z"), than_len = strcspn(than, "Z");
+	int order = strncmp(time, than, len < than_len ? len : than_len);
 
 	return order > 0 || (order == 0 && len > than_len);
 }
