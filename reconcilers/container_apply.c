@@ -159,6 +159,8 @@ static int apply_update(struct pass *pass, const struct action *action, struct e
 	if (rc < 0)
 		return error_wrap(err, "update");
 	if (strcmp(action->have->engine_name, name) != 0) {
+		if (container_make_room(pass, action, err) < 0)
+			return -1;
 		container_step(pass, action, arena_printf(pass->arena, "rename to %s", name));
 		if (call_rename(pass, id, name, err) < 0)
 			return -1;

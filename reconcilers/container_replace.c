@@ -288,7 +288,8 @@ int replacement_prepare(struct replacement *r, struct error *err)
 				 "a backup comes first, and there is nowhere to put it");
 	if (pull_ensure(r->pass, r->action, err) < 0)
 		return -1;
-	if (clear_place(r->pass, new_place(r), r->action->name, err) < 0)
+	if (clear_place(r->pass, new_place(r), r->action->name, err) < 0 ||
+	    container_make_room(r->pass, r->action, err) < 0)
 		return -1;
 	return look_at_old(r, err);
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/base/str.h"
+
 void container_step(struct pass *pass, const struct action *action, const char *text)
 {
 	pass_progress(pass, action, text);
@@ -245,4 +247,26 @@ int container_start(struct pass *pass, const char *id, struct error *err)
 	error_wrap(err, "start");
 	hint_port(pass, id, err);
 	return -1;
+}
+
+/* --- names --- */
+
+int container_make_room(struct pass *pass, const struct action *action, struct error *err)
+{
+	const struct object *holder = action->namesake;
+	const char *name = container_engine_name(action->want);
+	json_t *inspect = NULL;
+
+	/* It may have got its new name already. */
+	if (!holder)
+		return 0;
+	if (call_inspect(pass, name, &inspect, err) < 0)
+		return -1;
+	bool there = inspect && str_eq(inspect_id(inspect), holder->id);
+	json_decref(inspect);
+	if (!there)
+		return 0;
+	container_step(pass, action, arena_printf(pass->arena, "take the name %s off", name));
+	return call_rename(pass, holder->id,
+			   arena_printf(pass->arena, "%s.drey-aside", holder->own.name), err);
 }

@@ -19,6 +19,9 @@ MUST_CHECK int container_create(struct pass *pass, const struct action *action, 
  * should be stay. action: whose changes say which endpoints differ. */
 MUST_CHECK int container_sync_networks(struct pass *pass, const struct action *action,
 				       const char *id, struct error *err);
+/* Puts action->namesake aside, which has the name still: names may be swapped. */
+MUST_CHECK int container_make_room(struct pass *pass, const struct action *action,
+				   struct error *err);
 /* Starts it; where a port is taken the error says by whom. */
 MUST_CHECK int container_start(struct pass *pass, const char *id, struct error *err);
 

@@ -56,17 +56,19 @@ const char *verdict_name(enum verdict verdict); /* "create" */
 struct action {
 	enum verdict verdict;
 	const struct kind *kind;
-	const char *name;	     /* the resource's (or the leftover's) */
-	const struct resource *want; /* NULL: remove, leftover */
-	const struct object *have;   /* NULL: create */
-	struct changes changes;	     /* update, replace: which fields */
-	const char *reason;	     /* one sentence: why refused, replaced, removed; or NULL */
-	const char *warning;	     /* one sentence for the reader, or NULL */
-	bool known_after_pull;	     /* the image is not there: its defaults are unknown */
-	bool disruptive;	     /* a running service stops for it */
-	bool loses_data;	     /* only with consent in the manifests */
-	bool backup_first;	     /* back up before it */
-	const size_t *after;	     /* indices of actions that must have succeeded before */
+	const char *name;	       /* the resource's (or the leftover's) */
+	const struct resource *want;   /* NULL: remove, leftover */
+	const struct object *have;     /* NULL: create */
+	const struct object *namesake; /* update, replace: has the name that it shall have, and gets
+					* another by the same plan; or NULL */
+	struct changes changes;	       /* update, replace: which fields */
+	const char *reason;	       /* one sentence: why refused, replaced, removed; or NULL */
+	const char *warning;	       /* one sentence for the reader, or NULL */
+	bool known_after_pull;	       /* the image is not there: its defaults are unknown */
+	bool disruptive;	       /* a running service stops for it */
+	bool loses_data;	       /* only with consent in the manifests */
+	bool backup_first;	       /* back up before it */
+	const size_t *after;	       /* indices of actions that must have succeeded before */
 	size_t after_count;
 };
 

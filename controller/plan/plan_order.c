@@ -18,23 +18,35 @@ static bool acts(const struct candidate *candidate)
 	       verdict == VERDICT_REPLACE || verdict == VERDICT_REMOVE;
 }
 
-/* What is to be made under a name that another's container has still waits until that has been
- * renamed. */
-static void add_name_edge(struct draft *draft, struct candidate *candidate)
+/* The candidate whose object has the name that this one shall have, and gives it up. */
+static struct candidate *find_namesake(const struct draft *draft, const struct action *action)
 {
-	const struct action *action = &candidate->action;
 	const struct object *holder;
-	const struct candidate *other;
+	struct candidate *other;
 
-	if (action->verdict != VERDICT_CREATE)
-		return;
+	if (!action->want)
+		return NULL;
 	holder = pass_find_engine_name(draft->pass, action->kind,
 				       resource_engine_name(action->want));
-	if (!holder || !plan_is_anothers(draft->pass, holder, action->want))
-		return;
+	if (!holder || holder == action->have ||
+	    !plan_is_anothers(draft->pass, holder, action->want))
+		return NULL;
 	other = draft_find(draft, action->kind->name, holder->own.name);
-	if (other && other->selected && other->action.have == holder)
+	return other && other->selected && other->action.have == holder ? other : NULL;
+}
+
+/* What is to be made waits until the name is free. What there is can't: names may be swapped. */
+static void settle_name(struct draft *draft, struct candidate *candidate)
+{
+	enum verdict verdict = candidate->action.verdict;
+	const struct candidate *other = find_namesake(draft, &candidate->action);
+
+	if (!other)
+		return;
+	if (verdict == VERDICT_CREATE)
 		vec_push(&candidate->after, (size_t)(other - draft->items));
+	else if ((verdict == VERDICT_UPDATE || verdict == VERDICT_REPLACE) && acts(other))
+		candidate->action.namesake = other->action.have;
 }
 
 static void add_edges(struct draft *draft, size_t index)
@@ -54,7 +66,7 @@ static void add_edges(struct draft *draft, size_t index)
 		}
 		return;
 	}
-	add_name_edge(draft, candidate);
+	settle_name(draft, candidate);
 	VEC_FOREACH (const struct need *, need, &candidate->needs) {
 		const struct candidate *provider = &draft->items[need->index];
 		bool seen = false;

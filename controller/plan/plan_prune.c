@@ -81,15 +81,15 @@ static int check_cap(const struct draft *draft, size_t removals, struct error *e
 	}
 	if (wanted == 0) {
 		error_set(err, ERROR_REFUSED,
-			  "%s: prune would remove all that drey has there (%zu), for the manifests "
+			  "prune would remove all that drey has there (%zu), for the manifests "
 			  "declare nothing for it",
-			  draft->pass->desired->host->name, removals);
+			  removals);
 		return error_hint(err, "to empty a host say 'state: absent' in the manifests");
 	}
 	if (removals > cap) {
 		error_set(err, ERROR_REFUSED,
-			  "%s: prune would remove %zu of %zu objects, more than the cap of %zu",
-			  draft->pass->desired->host->name, removals, ours, cap);
+			  "prune would remove %zu of %zu objects, more than the cap of %zu",
+			  removals, ours, cap);
 		return error_hint(err, "if that is meant, raise it with --max-removals");
 	}
 	return 0;

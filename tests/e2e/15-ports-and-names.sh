@@ -148,3 +148,27 @@ apply 0 "$m" --prune
 ! container_exists h1 web || fail 'web is ours by now, and prune is on'
 assert_eq "$(engine h1 GET /networks/front | jq -r .Id)" "$before"
 engine h1 GET /volumes/data >/dev/null
+
+echo '# names that are swapped, in place and with a replacement; each keeps its resource'
+names_of() {
+	engine h1 GET '/containers/json?all=1' | jq -r '[.[] | select(.Names[0] != "/rest") | .Labels["drey.name"] + "=" + .Names[0]] | sort | join(" ")'
+}
+write_document "$m" Container one 'hosts: [h1]' 'image: busy:1' 'container_name: left' 'network_mode: none' 'monitor: 0s'
+write_document "$m" Container two 'hosts: [h1]' 'image: busy:1' 'container_name: right' 'network_mode: none' 'monitor: 0s'
+apply 0 "$m"
+assert_eq "$(names_of)" 'one=/left two=/right'
+started() {
+	engine h1 GET /containers/json | jq -r '[.[].Id] | sort | join(" ")'
+}
+before=$(started)
+sed -i 's/container_name: left/container_name: middle/; s/container_name: right/container_name: left/' "$m"/container-{one,two}.yaml
+sed -i 's/container_name: middle/container_name: right/' "$m/container-one.yaml"
+apply 0 "$m"
+assert_eq "$(names_of)" 'one=/right two=/left'
+assert_eq "$(started)" "$before" 'renamed, not made anew'
+diff_exits 0 "$m"
+sed -i 's/container_name: right/container_name: left/; s/image: busy:1/image: busy:2/' "$m/container-one.yaml"
+sed -i 's/container_name: left/container_name: right/; s/image: busy:1/image: busy:2/' "$m/container-two.yaml"
+apply 0 "$m"
+assert_eq "$(names_of)" 'one=/left two=/right'
+diff_exits 0 "$m"
