@@ -24,8 +24,9 @@ struct entry {
 	bool done;  /* put right, and not yet seen to come back */
 	struct backoff backoff;
 	int64_t next_ms;
-	int relapses;
-	int64_t kept_ms; /* in step since; -1: it is not */
+	int relapses;	   /* into the same difference, running */
+	uint64_t relapsed; /* which one */
+	int64_t kept_ms;   /* in step since; -1: it is not */
 	struct backoff relapse_backoff;
 };
 
@@ -113,13 +114,19 @@ void stall_keep(struct stall *stall, const char *resource, int64_t now_ms)
 	backoff_reset(&entry->backoff);
 }
 
-/* It was in step, and is not any more. */
-static void relapse(struct entry *entry, int64_t now_ms)
+/* It was in step, and is not any more. Into another difference is no relapse: somebody is at it,
+ * and each time it is put right at once. */
+static void relapse(struct entry *entry, uint64_t difference, int64_t now_ms)
 {
 	entry->kept_ms = -1;
 	if (!entry->done)
 		return;
 	entry->done = false;
+	if (entry->relapsed != difference) {
+		entry->relapsed = difference;
+		entry->relapses = 0;
+		backoff_reset(&entry->relapse_backoff);
+	}
 	entry->relapses++;
 	if (entry->relapses > STALL_RELAPSES_FREE)
 		entry->next_ms = now_ms + backoff_fail(&entry->relapse_backoff);
@@ -163,7 +170,7 @@ enum stall_answer stall_ask(struct stall *stall, const char *resource, const cha
 		entry = NULL;
 	}
 	if (entry && entry->kept_ms >= 0 && str_eq(entry->digest, digest))
-		relapse(entry, now_ms);
+		relapse(entry, difference, now_ms);
 	if (entry && entry->adopt && str_eq(entry->digest, digest)) {
 		entry->adopt = false;
 		pick(entry, difference);

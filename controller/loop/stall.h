@@ -5,10 +5,10 @@
  * manifest, image or what is observed changes. It does not matter whether the tries failed or
  * seemed to go well: a difference that comes back is not closed by closing it again.
  *
- * What is put right, is in step for a moment and comes back is no endless loop either: a
- * container that ends by itself, another that changes what drey changes. Where it comes back
- * within STALL_LASTED_MS it is put right ever more rarely, and stalled at the STALL_RELAPSES-th
- * time.
+ * What is put right, is in step for a moment and comes back as the same difference is no endless
+ * loop either: a container that ends by itself, another that changes what drey changes. Where it
+ * comes back within STALL_LASTED_MS it is put right ever more rarely, and stalled at the
+ * STALL_RELAPSES-th time.
  *
  * Failures that pass by themselves (host, registry) are tried again, ever more rarely, for ever.
  * A replacement that was begun and failed is not tried a second time: each try stops a service.

@@ -381,7 +381,7 @@ static int fill_disk(void)
 	char message[1024];
 
 	if (unshare(CLONE_NEWNS | (geteuid() ? CLONE_NEWUSER : 0)) < 0 ||
-	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    io_make_dirs(path, 0700, &err) < 0 || mount("tmpfs", path, "tmpfs", 0, "size=512k") < 0)
 		return 2;
 	if (state_open(path, false, &state, &err) < 0)
