@@ -11,6 +11,7 @@
 #include "controller/base/sha256.h"
 #include "manifests/env_file.h"
 #include "manifests/files.h"
+#include "manifests/schema_types.h"
 #include "manifests/sources.h"
 
 struct decoding {
@@ -196,14 +197,10 @@ static void check_ignore(struct decoding *d, const struct node *ignore)
 		CLEANUP(cleanup_free) char *head = xstrndup(at->text, strcspn(at->text, ".["));
 		if (schema_field(schema, head))
 			continue;
-		const char **keys = xcalloc(schema->count + 1, sizeof(*keys));
-		for (size_t k = 0; k < schema->count; k++)
-			keys[k] = schema->fields[k].key;
-		const char *nearest = str_nearest(head, keys, schema->count);
+		const char *nearest = schema_nearest_key(schema, head);
 		load_fault(d->load, at, "metadata.ignore: a %s has no field '%s'%s%s%s",
 			   d->document->kind->name, head, nearest ? "; did you mean '" : "",
 			   nearest ? nearest : "", nearest ? "'?" : "");
-		free(keys);
 	}
 }
 
@@ -252,8 +249,7 @@ static void decode_spec(struct decoding *d, const struct node *node)
 	d->spec = schema_decode(schema, &decode, node);
 	if (!d->spec)
 		d->spec = json_object();
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
+	schema_foreach (schema, field) {
 		if (!(field->flags & FIELD_PATH) || !json_object_get(d->spec, field->key))
 			continue;
 		if (strcmp(field->key, "env_file") == 0)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "controller/base/mem.h"
+#include "controller/base/vec.h"
 #include "manifests/pattern.h"
 #include "manifests/schema_types.h"
 
@@ -23,19 +24,36 @@
 
 enum { FOUND_MAX = 60 }; /* bytes of an offending text that a message shows */
 
+const struct field *schema_next(const struct schema *schema, const struct field *at)
+{
+	const struct rows *const *group = schema->groups;
+
+	if (!group) {
+		at = at ? at + 1 : schema->fields;
+		return at < schema->fields + schema->count ? at : NULL;
+	}
+	if (!at)
+		return (*group)->fields;
+	for (; *group; group++) {
+		if (at + 1 == (*group)->fields + (*group)->count)
+			return group[1] ? group[1]->fields : NULL;
+	}
+	return at + 1;
+}
+
 const struct field *schema_field(const struct schema *schema, const char *key)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		if (strcmp(schema->fields[i].key, key) == 0)
-			return &schema->fields[i];
+	schema_foreach (schema, field) {
+		if (strcmp(field->key, key) == 0)
+			return field;
 	}
 	return NULL;
 }
 
 bool schema_has_pointers(const struct schema *schema)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		if (schema->fields[i].api || schema->fields[i].inspect)
+	schema_foreach (schema, field) {
+		if (field->api || field->inspect)
 			return true;
 	}
 	return false;
@@ -240,12 +258,12 @@ json_t *decode_value(struct decode *decode, const struct field *field, const str
 
 const char *schema_nearest_key(const struct schema *schema, const char *key)
 {
-	const char **keys = xreallocarray(NULL, schema->count + 1, sizeof(*keys));
+	VEC(const char *) keys = { 0 };
 
-	for (size_t i = 0; i < schema->count; i++)
-		keys[i] = schema->fields[i].key;
-	const char *nearest = str_nearest(key, keys, schema->count);
-	free(keys);
+	schema_foreach (schema, field)
+		vec_push(&keys, field->key);
+	const char *nearest = str_nearest(key, keys.items, keys.count);
+	free(keys.items);
 	return nearest;
 }
 
@@ -272,9 +290,7 @@ out:
 
 void decode_required(struct decode *decode, const struct schema *schema, const struct node *node)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
-
+	schema_foreach (schema, field) {
 		if ((field->flags & FIELD_REQUIRED) && !node_get(node, field->key))
 			decode_fault(decode, node, "'%s' is missing: %s", field->key, field->doc);
 	}
@@ -352,8 +368,7 @@ static void refer_value(struct references *r, const struct field *field, const c
 
 static void refer_object(struct references *r, const struct schema *schema, const json_t *object)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
+	schema_foreach (schema, field) {
 		json_t *value = json_object_get(object, field->key);
 		size_t len = r->path.len;
 

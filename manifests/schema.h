@@ -26,6 +26,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct field;
 struct patterns;
@@ -189,14 +190,27 @@ struct refused {
 	const char *why; /* a sentence without full stop: "images are built elsewhere; ..." */
 };
 
+/* Rows that belong together, of a schema too long for one table. */
+struct rows {
+	const struct field *fields;
+	size_t count; /* not 0 */
+};
+
 struct schema {
 	const char *name;
 	const char *doc;
-	const struct field *fields;
+	const struct field *fields; /* read them by schema_foreach() */
 	size_t count;
+	const struct rows *const *groups;    /* instead of fields; ends with NULL */
 	const struct short_form *short_form; /* NULL: long form only */
 	const struct refused *refused;	     /* ends with a NULL key; may be NULL */
 };
+
+/* The row after `at`, the first one for NULL; NULL after the last. */
+const struct field *schema_next(const struct schema *schema, const struct field *at);
+#define schema_foreach(schema, row)                                                                \
+	for (const struct field *row = schema_next((schema), NULL); row;                           \
+	     row = schema_next((schema), row))
 
 const struct field *schema_field(const struct schema *schema, const char *key);
 

@@ -144,8 +144,7 @@ static void diff_object(struct diff *diff, const struct schema *schema, const st
 {
 	bool translated = schema_has_pointers(schema);
 
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
+	schema_foreach (schema, field) {
 		const json_t *before = json_object_get(have, field->key);
 		const json_t *after = json_object_get(want, field->key);
 		struct step step = { .up = at, .text = field->key };
@@ -213,8 +212,8 @@ static json_t *index_objects(const struct schema *schema, const json_t *list)
 
 static bool has_key_member(const struct schema *schema)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		if (schema->fields[i].flags & FIELD_KEY)
+	schema_foreach (schema, field) {
+		if (field->flags & FIELD_KEY)
 			return true;
 	}
 	return false;
@@ -352,8 +351,7 @@ void schema_diff(const struct schema *schema, const json_t *observed, const json
 {
 	bool image_unknown = json_object_get(expected, SCHEMA_IMAGE_UNKNOWN) != NULL;
 
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
+	schema_foreach (schema, field) {
 		const json_t *have = json_object_get(observed, field->key);
 		const json_t *want = json_object_get(expected, field->key);
 		struct diff diff = { .ignore = ignore, .changes = changes, .top = field };

@@ -115,21 +115,17 @@ static void print_tables(const struct schema *schema, const char *path, unsigned
 	str_append(out, "| Field | Type | Default | A change | Since API | Description |\n"
 			"|---|---|---|---|---|---|\n");
 	str_init(&below, 0);
-	for (size_t i = 0; i < schema->count; i++) {
+	schema_foreach (schema, field) {
 		str_clear(&below);
-		str_printf(&below, "%s.%s", path, schema->fields[i].key);
-		print_row(&schema->fields[i], below.data, out);
+		str_printf(&below, "%s.%s", path, field->key);
+		print_row(field, below.data, out);
 	}
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
-
+	schema_foreach (schema, field) {
 		if (field->example && strchr(field->example, '\n'))
 			str_printf(out, "\n`%s`:\n\n```yaml\n%s\n```\n", field->key,
 				   field->example);
 	}
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
-
+	schema_foreach (schema, field) {
 		if (!field->of)
 			continue;
 		str_clear(&below);
@@ -183,9 +179,7 @@ static void add_word(json_t *seen, const char *word, struct str *out)
 
 static void add_words(json_t *seen, const struct schema *schema, struct str *out)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
-
+	schema_foreach (schema, field) {
 		add_word(seen, field->key, out);
 		for (size_t j = 0; field->choices && field->choices[j]; j++)
 			add_word(seen, field->choices[j], out);

@@ -68,8 +68,7 @@ static int check_members(const struct field *field, const json_t *value, int eng
 static int check_object(const struct schema *schema, const json_t *object, int engine_api,
 			const char *path, struct error *err)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
+	schema_foreach (schema, field) {
 		const json_t *value = json_object_get(object, field->key);
 
 		if (!value)
@@ -127,8 +126,7 @@ static json_t *encode_value(const struct field *field, const json_t *value)
 
 static void encode_object(const struct schema *schema, const json_t *object, json_t *body)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
+	schema_foreach (schema, field) {
 		const json_t *value = json_object_get(object, field->key);
 
 		if (!field->api || !value)
@@ -193,8 +191,7 @@ static json_t *observe_object(const struct schema *schema, const json_t *documen
 {
 	json_t *object = json_object();
 
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
+	schema_foreach (schema, field) {
 		const char *pointer = field->inspect ? field->inspect : field->api;
 
 		if (!pointer)
@@ -255,8 +252,7 @@ json_t *schema_expect(const struct schema *schema, const json_t *spec, const jso
 	json_t *expected = json_object();
 	bool unknown = false;
 
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
+	schema_foreach (schema, field) {
 		json_t *value = expect_value(field, spec, image_config);
 
 		if (value)

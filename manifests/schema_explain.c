@@ -10,9 +10,7 @@
 
 static void print_summary(const struct schema *schema, struct str *out)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
-
+	schema_foreach (schema, field) {
 		str_printf(out, "\n  %s  %s%s\n      %s\n", field->key, field->type->name,
 			   field->flags & FIELD_REQUIRED ? ", required" : "", field->doc);
 	}

@@ -110,9 +110,7 @@ json_t *json_schema_object(const struct schema *schema)
 {
 	json_t *properties = json_object(), *required = json_array();
 
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
-
+	schema_foreach (schema, field) {
 		json_object_set_new(properties, field->key, schema_of_field(field));
 		if (field->flags & FIELD_REQUIRED)
 			json_array_append_new(required, json_string(field->key));

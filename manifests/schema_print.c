@@ -310,8 +310,7 @@ static void print_block(const struct field *field, const json_t *value, unsigned
 static void print_rows(const struct schema *schema, const json_t *object, unsigned indent,
 		       struct str *out)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
+	schema_foreach (schema, field) {
 		const json_t *value = json_object_get(object, field->key);
 
 		if (!value)
@@ -334,8 +333,10 @@ static bool holds_secret(const struct field *field)
 {
 	if (field->flags & FIELD_SECRET)
 		return true;
-	for (size_t i = 0; field->of && i < field->of->count; i++) {
-		if (holds_secret(&field->of->fields[i]))
+	if (!field->of)
+		return false;
+	schema_foreach (field->of, member) {
+		if (holds_secret(member))
 			return true;
 	}
 	return false;
@@ -353,8 +354,7 @@ json_t *schema_mask(const struct schema *schema, const json_t *spec, const json_
 {
 	json_t *masked = json_deep_copy(spec);
 
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
+	schema_foreach (schema, field) {
 		json_t *value = json_object_get(masked, field->key);
 		json_t *secret = json_object_get(secrets, field->key);
 

@@ -317,11 +317,12 @@ static void parse_defaults(struct load *load)
 	for (size_t k = 0; k < load->options->kind_count; k++) {
 		const struct schema *schema = load->options->kinds[k]->spec;
 		json_t *defaults = json_object();
-		for (size_t i = 0; i < schema->count; i++)
-			if (schema->fields[i].fallback)
-				json_object_set_new(defaults, schema->fields[i].key,
-						    json_loads(schema->fields[i].fallback,
-							       JSON_DECODE_ANY, NULL));
+		schema_foreach (schema, field) {
+			if (field->fallback)
+				json_object_set_new(
+					defaults, field->key,
+					json_loads(field->fallback, JSON_DECODE_ANY, NULL));
+		}
 		load->defaults[k] = load_keep(load, defaults);
 	}
 }

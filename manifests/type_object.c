@@ -24,8 +24,8 @@ static void sort_key(const struct field *field, const json_t *object, struct str
 
 static bool has_keys(const struct schema *schema)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		if (schema->fields[i].flags & FIELD_KEY)
+	schema_foreach (schema, field) {
+		if (field->flags & FIELD_KEY)
 			return true;
 	}
 	return false;
@@ -37,9 +37,7 @@ static void join_members(const struct schema *schema, const json_t *object, char
 	unsigned wanted = has_keys(schema) ? FIELD_KEY : 0;
 	size_t start = out->len;
 
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
-
+	schema_foreach (schema, field) {
 		if ((field->flags & wanted) != wanted || (field->flags & FIELD_OURS))
 			continue;
 		if (out->len > start || separator < ' ')
@@ -139,13 +137,13 @@ static void print_object(const struct field *field, const json_t *value, struct 
 	}
 	str_done(&text);
 	str_append_char(out, '{');
-	for (size_t i = 0; i < of->count; i++) {
-		const json_t *member = json_object_get(value, of->fields[i].key);
+	schema_foreach (of, member_row) {
+		const json_t *member = json_object_get(value, member_row->key);
 
 		if (!member)
 			continue;
-		str_printf(out, "%s%s: ", printed++ ? ", " : "", of->fields[i].key);
-		schema_print_value(&of->fields[i], member, out);
+		str_printf(out, "%s%s: ", printed++ ? ", " : "", member_row->key);
+		schema_print_value(member_row, member, out);
 	}
 	str_append_char(out, '}');
 }

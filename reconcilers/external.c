@@ -19,9 +19,7 @@ void external_verify(const struct resource *resource, struct diagnostics *diagno
 
 	if (!resource_bool(resource, "external"))
 		return;
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
-
+	schema_foreach (schema, field) {
 		if (field->api && strcmp(field->key, "name") != 0 &&
 		    resource_get(resource, field->key))
 			fault(resource, diagnostics, field->key,

@@ -89,9 +89,8 @@ static void ignore_reference(void *ctx, const char *kind, const char *name, cons
 
 static bool has_secrets(const struct schema *schema)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		if ((schema->fields[i].flags & FIELD_SECRET) ||
-		    (schema->fields[i].of && has_secrets(schema->fields[i].of)))
+	schema_foreach (schema, field) {
+		if ((field->flags & FIELD_SECRET) || (field->of && has_secrets(field->of)))
 			return true;
 	}
 	return false;

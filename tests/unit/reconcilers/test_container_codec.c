@@ -209,8 +209,7 @@ Test(container_codec, answers_of_any_shape_are_survived)
 					   "[]",   "[1, null, {}]",
 					   "{}",   "{'a': 1, 'b': null, '80/tcp': {}}" };
 
-	for (size_t i = 0; i < container_schema.count; i++) {
-		const struct field *field = &container_schema.fields[i];
+	schema_foreach (&container_schema, field) {
 		const char *pointer = field->inspect ? field->inspect : field->api;
 
 		if (!pointer || !field->codec || !field->codec->decode)

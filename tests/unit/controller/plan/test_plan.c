@@ -62,9 +62,7 @@ static json_t *defaults_of(const struct schema *schema)
 {
 	json_t *defaults = json_object();
 
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
-
+	schema_foreach (schema, field) {
 		if (field->fallback)
 			json_object_set_new(defaults, field->key,
 					    json_loads(field->fallback, JSON_DECODE_ANY, NULL));

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Keys of a container that Compose has, or people try, and drey has not, or not yet. */
+#include "reconcilers/container_rows.h"
+
+const struct refused container_refused[] = {
+	{ "build", "drey runs images and builds none; build and push it, and name it in image" },
+	{ "deploy",
+	  "placement is hosts or host_selector, limits are mem_limit, cpus and their like" },
+	{ "scale",
+	  "a container is one per host; name more hosts, or write a Template and Releases" },
+	{ "extends", "what containers share goes into a Template" },
+	{ "profiles", "choose with hosts, or with --selector on the command line" },
+	{ "secrets", "put a Secret's value into environment as ${secret.NAME}" },
+	{ "configs", "put the file into the image, or into a volume" },
+	{ "links", "put both containers on one network: their names resolve there" },
+	{ "external_links", "put both containers on one network: their names resolve there" },
+	{ "volumes_from", "name the volumes of the other container in volumes" },
+	{ "mac_address", "an address belongs to a network: networks.NAME.mac_address" },
+	{ "platform", "drey takes the image that fits the host" },
+	{ "gpus", "drey can't hand out GPUs yet; devices reaches plain device files" },
+	{ "models", "drey runs containers only; run the model in one" },
+	{ "provider", "drey runs containers only" },
+	{ "develop", "drey runs what is built; watching sources is for the developer's machine" },
+	{ "attach", "drey does not show a container's output; its logging does" },
+	{ "post_start", "drey has no hooks; make it part of the image's entry point" },
+	{ "pre_start", "drey has no hooks; run it as a container of state: completed" },
+	{ "pre_stop", "drey has no hooks; handle stop_signal inside" },
+	{ "label_file", "write labels" },
+	{ "isolation", "drey keeps Linux containers only" },
+	{ "cpu_count", "drey keeps Linux containers only; use cpus" },
+	{ "cpu_percent", "drey keeps Linux containers only; use cpus" },
+	{ "credential_spec", "drey keeps Linux containers only" },
+	{ "use_api_socket", "mount the engine's socket in volumes, if it must be" },
+	{ "name", "the name is metadata.name; container_name gives the engine another" },
+	{ "restart_policy", "the field is restart" },
+	{ "env", "the field is environment" },
+	{ NULL, NULL },
+};

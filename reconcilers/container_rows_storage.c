@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rows of a container: file systems and devices. */
+#include "controller/base/mem.h"
+#include "reconcilers/container_codec.h"
+#include "reconcilers/container_rows.h"
+
+static const struct field fields[] = {
+	{ .key = "volumes",
+	  .type = &type_objects,
+	  .of = &container_mount_schema,
+	  .api = "/HostConfig/Mounts",
+	  .codec = &codec_volumes,
+	  .origin = ORIGIN_IMAGE,
+	  .effect = EFFECT_REPLACE,
+	  .example = "[\"/srv:/srv:ro\"]",
+	  .doc = "Volumes, directories of the host and memory file systems that the "
+		 "container sees." },
+	{ .key = "tmpfs",
+	  .type = &type_string_set,
+	  .api = "/HostConfig/Tmpfs",
+	  .codec = &codec_tmpfs,
+	  .origin = ORIGIN_ENGINE,
+	  .effect = EFFECT_REPLACE,
+	  .pattern = "^/",
+	  .example = "[\"/run:size=16m,mode=755\"]",
+	  .doc = "Memory file systems, with mount options after a colon." },
+	{ .key = "read_only",
+	  .type = &type_bool,
+	  .api = "/HostConfig/ReadonlyRootfs",
+	  .origin = ORIGIN_ENGINE,
+	  .fallback = "false",
+	  .effect = EFFECT_REPLACE,
+	  .example = "true",
+	  .doc = "The container's own file system can't be written." },
+	{ .key = "shm_size",
+	  .type = &type_size,
+	  .api = "/HostConfig/ShmSize",
+	  .origin = ORIGIN_DAEMON,
+	  .effect = EFFECT_REPLACE,
+	  .min = 1,
+	  .max = INT64_MAX,
+	  .example = "128m",
+	  .doc = "Size of /dev/shm." },
+	{ .key = "storage_opt",
+	  .type = &type_map,
+	  .api = "/HostConfig/StorageOpt",
+	  .origin = ORIGIN_ENGINE,
+	  .effect = EFFECT_REPLACE,
+	  .doc = "Options of the storage driver for this container, such as size where the "
+		 "host's file system has quotas." },
+	{ .key = "devices",
+	  .type = &type_objects,
+	  .of = &container_device_schema,
+	  .api = "/HostConfig/Devices",
+	  .origin = ORIGIN_ENGINE,
+	  .effect = EFFECT_REPLACE,
+	  .example = "[\"/dev/null:/dev/nothing:rw\"]",
+	  .doc = "Devices of the host that the container may use." },
+	{ .key = "device_cgroup_rules",
+	  .type = &type_strings,
+	  .api = "/HostConfig/DeviceCgroupRules",
+	  .origin = ORIGIN_ENGINE,
+	  .effect = EFFECT_REPLACE,
+	  .example = "[\"c 1:3 mr\"]",
+	  .doc = "Device rules of the control group, TYPE MAJOR:MINOR PERMISSIONS." },
+};
+
+const struct rows container_rows_storage = { fields, ARRAY_SIZE(fields) };

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rows of a container: how drey treats it. Engines know nothing of these. */
+#include "controller/base/mem.h"
+#include "reconcilers/container_codec.h"
+#include "reconcilers/container_rows.h"
+
+static const char *const states[] = { "running", "stopped", "paused", "completed", "absent", NULL };
+
+static const struct field fields[] = {
+	{ .key = "state",
+	  .type = &type_enum,
+	  .choices = states,
+	  .effect = EFFECT_STATE,
+	  .fallback = "\"running\"",
+	  .example = "running",
+	  .doc = "What it should be: running, stopped, paused, completed (run once, exit 0) "
+		 "or absent (removed whatever prune says)." },
+	{ .key = "depends_on",
+	  .type = &type_object_map,
+	  .of = &container_dependency_schema,
+	  .ref = "Container",
+	  .doc = "Containers that come first, each with the condition that it must meet." },
+	{ .key = "container_name",
+	  .type = &type_string,
+	  .effect = EFFECT_LIVE,
+	  .pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]+$",
+	  .example = "web-1",
+	  .doc = "The engine's name for it; silence means the resource's own." },
+	{ .key = "monitor",
+	  .type = &type_duration,
+	  .fallback = "5000000000",
+	  .max = INT64_C(3600) * 1000000000,
+	  .example = "10s",
+	  .doc = "How long a container without a health check must stay up after its start "
+		 "before its replacement counts as a success." },
+	{ .key = "backup_first",
+	  .type = &type_bool,
+	  .fallback = "false",
+	  .example = "true",
+	  .doc = "Back up its volumes before it is replaced or removed; refused where no "
+		 "Backup names a directory." },
+	{ .key = "discard_changes",
+	  .type = &type_bool,
+	  .fallback = "false",
+	  .example = "true",
+	  .doc = "Agrees that what an adopted container wrote into its own file system is "
+		 "lost at its first replacement." },
+	{ .key = "hosts",
+	  .type = &type_strings,
+	  .flags = FIELD_PROJECT,
+	  .ref = "Host",
+	  .doc = "Hosts it runs on, one container on each." },
+	{ .key = "host_selector",
+	  .type = &type_map,
+	  .flags = FIELD_PROJECT,
+	  .doc = "Instead of hosts: the labels of the hosts it runs on." },
+};
+
+const struct rows container_rows_treatment = { fields, ARRAY_SIZE(fields) };
