@@ -4,6 +4,7 @@
 #	make demo               a guided tour on a fleet of two real hosts
 #	make check              every test; installs what it needs from Debian
 #	make check-SUITE        one of unit golden fuzz examples race docs e2e
+#	make check-crash        every fault at every request of every change; CASE=image:kill-after:14 for one
 #	make check-asan         the tests with AddressSanitizer and UBSan
 #	make check-valgrind     the unit tests under valgrind
 #	make check-tsan         the programs of tests/race with ThreadSanitizer
@@ -166,6 +167,13 @@ check-docs: $(BUILD)/drey
 # Needs root: real hosts in namespaces of this machine.
 check-e2e: $(BUILD)/drey
 	@DREY=$(abspath $<) $(call tallied,e2e)tests/e2e/run
+
+# An hour or so; `make check` takes a sample of it. What a case is: tests/crash/run --help.
+CASE ?=
+
+.PHONY: check-crash
+check-crash: $(BUILD)/drey
+	@DREY=$(abspath $<) tests/crash/run $(CASE)
 
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o \
 		$(BUILD)/libdrey.a

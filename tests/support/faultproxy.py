@@ -14,6 +14,11 @@ requests from 1; without it the rule holds for each. The first rule that matches
   hang=1           pass nothing on and answer nothing until the client goes
   drop=before      close without asking the engine
   drop=after       let the engine do it, then close without a word of its reply
+  kill=before      as drop=, and SIGKILL to the process whose number is in the --victim file
+  kill=after
+  hangup=before    as drop=, and SIGKILL to the process at the other end of the connection: the sshd of a client that
+  hangup=after     comes over SSH, all of whose channels break
+  after=1          with reply=: let the engine do it, and only then answer so
   slow_ms=N        wait so long before each piece of the reply's body
   header=NAME:V    set a header of the reply
   set=PATH=JSON    set a field of a JSON reply, e.g. set=ApiVersion="1.24" or set=0.State="running"
@@ -29,12 +34,14 @@ import os
 import re
 import shlex
 import signal
+import socket
+import struct
 import sys
 import time
 
 PIECE = 65536
 LARGEST_HEAD = 1 << 20
-ACTIONS = ("cut", "cut_head", "reply", "body", "type", "delay_ms", "hang", "drop", "slow_ms", "header", "set")
+ACTIONS = ("cut", "cut_head", "reply", "after", "delay_ms", "hang", "slow_ms")
 
 
 class Rule:
@@ -57,8 +64,12 @@ class Rule:
             elif name == "set":
                 path, _, new = value.partition("=")
                 self.fields.append((path.split("."), json.loads(new)))
-            elif name in ("body", "type", "drop"):
+            elif name in ("body", "type"):
                 self.actions[name] = value
+            elif name in ("drop", "kill", "hangup"):
+                if value not in ("before", "after"):
+                    raise ValueError(f"rule {text!r}: {name}=before or {name}=after expected")
+                self.actions[name] = self.actions["drop"] = value
             elif name in ACTIONS:
                 self.actions[name] = int(value)
             else:
@@ -209,9 +220,16 @@ async def read_reply_head(up_reader, writer):
     return reply
 
 
+def peer_of(writer):
+    """The process at the other end of a unix socket."""
+    credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return struct.unpack("3i", credentials)[0]
+
+
 class Proxy:
-    def __init__(self, upstream, rules, log):
+    def __init__(self, upstream, rules, log, victim=None):
         self.upstream, self.rules, self.log_file = upstream, rules, log
+        self.victim = victim  # the number of the process that kill= means
         self.requests = 0
         self.connections = 0
 
@@ -253,9 +271,8 @@ class Proxy:
             await reader.read()
             raise Dropped
         if rule.get("drop") == "before":
-            self.log("reply", **about, status=0, bytes=0)
-            raise Dropped
-        if rule.get("reply"):
+            self.drop(rule, about, writer)
+        if rule.get("reply") and not rule.get("after"):
             async for _ in pieces(reader, head, False):
                 pass
             await self.invented(rule, about, writer)
@@ -276,6 +293,17 @@ class Proxy:
                 sending.cancel()
         if reply.get("connection").lower() == "close" or head.get("connection").lower() == "close":
             raise Dropped
+
+    def drop(self, rule, about, writer):
+        try:
+            if rule.get("kill"):
+                os.kill(self.victim(), signal.SIGKILL)
+            if rule.get("hangup"):
+                os.kill(peer_of(writer), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.log("reply", **about, status=0, bytes=0)
+        raise Dropped
 
     @staticmethod
     async def send_body(head, reader, up_writer):
@@ -304,12 +332,14 @@ class Proxy:
     async def pass_reply(self, rule, about, request, reply, writer, up_reader):
         status = reply.status()
         bodiless = request.first.startswith("HEAD ") or status in (204, 304)
-        if rule.get("drop") == "after":
+        if rule.get("drop") == "after" or rule.get("after"):
             if not bodiless:
                 async for _ in pieces(up_reader, reply, True):
                     pass
-            self.log("reply", **about, status=0, bytes=0)
-            raise Dropped
+            if rule.get("reply"):
+                await self.invented(rule, about, writer)
+                return
+            self.drop(rule, about, writer)
         for name, value in rule.headers:
             reply.put(name, value)
         rewritten = None
@@ -357,14 +387,25 @@ class Proxy:
         return sent + len(data)
 
 
+async def listen(proxy, path):
+    if os.path.lexists(path):
+        os.unlink(path)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_unix_server(lambda: ClientProtocol(proxy.connection), path)
+    os.chmod(path, 0o660)
+    return server
+
+
+def number_in(path):
+    with open(path, encoding="ascii") as file:
+        return int(file.read())
+
+
 async def serve(options, rules):
     with open(options.log or os.devnull, "a", encoding="utf-8") as log:
-        proxy = Proxy(options.upstream, rules, log if options.log else None)
-        if os.path.lexists(options.listen):
-            os.unlink(options.listen)
+        proxy = Proxy(options.upstream, rules, log if options.log else None, lambda: number_in(options.victim))
+        server = await listen(proxy, options.listen)
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(lambda: ClientProtocol(proxy.connection), options.listen)
-        os.chmod(options.listen, 0o660)
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
@@ -380,12 +421,16 @@ def main():
     parser.add_argument("--upstream", required=True, metavar="SOCKET")
     parser.add_argument("--rule", action="append", default=[])
     parser.add_argument("--log", metavar="FILE")
+    parser.add_argument("--victim", metavar="FILE", help="holds the number of the process that kill= means")
     options = parser.parse_args()
     try:
         rules = [Rule(text) for text in options.rule]
+        if not options.victim and any(rule.get("kill") for rule in rules):
+            raise ValueError("kill= needs --victim FILE")
     except (ValueError, re.error) as error:
         sys.exit(f"faultproxy.py: {error}")
     asyncio.run(serve(options, rules))
 
 
-main()
+if __name__ == "__main__":
+    main()
