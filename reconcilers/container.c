@@ -7,6 +7,7 @@
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "controller/host/empty_image.h"
 #include "reconcilers/container_calls.h"
 #include "reconcilers/container_codec.h"
 #include "reconcilers/container_compare.h"
@@ -254,6 +255,10 @@ static int container_listed(struct pass *pass, const json_t *list, struct error 
 		/* One that is just being removed may have lost its name already. */
 		if (!id || !name)
 			continue;
+		if (json_object_get(member(item, "Labels"), LABEL_LEASE)) {
+			pass->observed.leased = true;
+			continue;
+		}
 		object = pass_add_object(pass, &reconciler_container.kind, id, name,
 					 member(item, "Labels"));
 		object->state = arena_strdup(pass->arena, text(item, "State") ?: "");
@@ -277,6 +282,8 @@ static int container_listed(struct pass *pass, const json_t *list, struct error 
 
 static void container_prepare(struct pass *pass)
 {
+	if (pass->writes)
+		pass_queue_image(pass, EMPTY_IMAGE);
 	for (size_t i = 0; i < pass->desired->count; i++) {
 		const struct resource *want = pass->desired->resources[i];
 

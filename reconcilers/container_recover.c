@@ -257,6 +257,10 @@ int container_recover(struct pass *pass, bool *ret_changed, struct error *err)
 		/* Both names of a pair lead here: once is enough. */
 		if (recovery.fresh && recovery.fresh != object)
 			continue;
+		if (!pass->exclusive) {
+			*ret_changed = true;
+			return 0;
+		}
 		int rc = recover_one(&recovery, err);
 
 		*ret_changed |= recovery.changed;

@@ -20,7 +20,12 @@
 #define LABEL_REVISION "drey.revision"	   /* revision of the manifests: information */
 #define LABEL_FORMAT "drey.format"	   /* "1" */
 #define LABEL_REPLACES "drey.replaces"	   /* "<old id>,<old restart policy>" while replacing */
+#define LABEL_LEASE "drey.lease"	   /* of LEASE_NAME: uid of who changes the engine now */
 #define LABEL_GENERATION "drey.generation" /* of a volume: 1, 2, ... */
+
+/* The container that says who is changing the engine: controller/fleet/lease.h. It belongs to no
+ * project, is never observed, and no resource may have its name. */
+#define LEASE_NAME "drey-lock"
 
 struct ownership {
 	const char *project, *kind, *name, *uid, *spec, *revision;

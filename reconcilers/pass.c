@@ -120,6 +120,49 @@ static int info_read(struct pass *pass, void *ctx, json_t *reply, const struct e
 	return 0;
 }
 
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	/* FNV-1a; the end of a text counts too. */
+	do {
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
+	} while (*text++);
+	return hash;
+}
+
+static uint64_t hash_names(uint64_t hash, const json_t *value)
+{
+	const json_t *item;
+	size_t i;
+
+	if (json_is_string(value))
+		hash = hash_text(hash, json_string_value(value));
+	json_array_foreach (value, i, item)
+		hash = hash_names(hash, item);
+	return hash;
+}
+
+/* Of what names the objects of an engine's list, in whatever order they come: containers and
+ * networks by ID and name, volumes by name and the time they were made. */
+static uint64_t hash_list(const json_t *list)
+{
+	static const char *const keys[] = { "Id", "Names", "Name", "CreatedAt" };
+	const json_t *items = json_is_array(list) ? list : json_object_get(list, "Volumes");
+	const json_t *item;
+	uint64_t sum = 0;
+	size_t i;
+
+	json_array_foreach (items, i, item) {
+		uint64_t hash = 0xcbf29ce484222325;
+
+		if (json_object_get(json_object_get(item, "Labels"), LABEL_LEASE))
+			continue;
+		for (size_t j = 0; j < ARRAY_SIZE(keys); j++)
+			hash = hash_names(hash, json_object_get(item, keys[j]));
+		sum += hash;
+	}
+	return sum;
+}
+
 static int list_read(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
 		     struct error *err)
 {
@@ -129,6 +172,7 @@ static int list_read(struct pass *pass, void *ctx, json_t *reply, const struct e
 		return fail(err, failed,
 			    arena_printf(pass->arena, "list objects of kind %s",
 					 reconciler->kind.name));
+	pass->observed.names += hash_list(reply);
 	return reconciler->listed(pass, reply, err);
 }
 
@@ -158,6 +202,39 @@ int pass_observe(struct pass *pass, struct error *err)
 		if (all[i]->observed && all[i]->observed(pass, err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+struct recount {
+	uint64_t names;
+};
+
+static int count_names(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+		       struct error *err)
+{
+	struct recount *recount = ctx;
+
+	(void)pass;
+	if (failed)
+		return fail(err, failed, "list what the host has");
+	recount->names += hash_list(reply);
+	return 0;
+}
+
+int pass_has_moved(struct pass *pass, bool *ret_moved, struct error *err)
+{
+	size_t count;
+	const struct reconciler *const *all = reconcilers_all(&count);
+	struct recount recount = { 0 };
+
+	pass->queue = NULL;
+	for (size_t i = 0; i < count; i++) {
+		if (all[i]->list_path)
+			pass_queue(pass, all[i]->list_path, count_names, &recount);
+	}
+	if (drain(pass, err) < 0)
+		return -1;
+	*ret_moved = recount.names != pass->observed.names;
 	return 0;
 }
 

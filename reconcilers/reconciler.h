@@ -35,9 +35,11 @@ struct object {
 /* What a host really has. Filled once per pass, then read only. */
 struct observed {
 	const json_t *info; /* GET /info */
+	uint64_t names;	    /* of the IDs and names in all lists: see pass_has_moved() */
 	int engine_api;	    /* minor number of the API that was agreed on; 0: not known */
 	struct object **objects;
 	size_t count, room;
+	bool leased;	/* somebody has the engine's lease, or has left it */
 	json_t *images; /* reference or ID -> answer of image inspect; null: not there */
 };
 
@@ -114,6 +116,8 @@ struct pass {
 	const struct logger *log;
 	struct pass_request *queue, *queue_end; /* reads still to do, see pass_queue() */
 	int monitor_ms;				/* gate without a healthcheck; 5000 */
+	bool writes;	/* it may change the host: what a dead drey's lease has left is seen too */
+	bool exclusive; /* nobody else changes the engine: recovery may begin */
 };
 
 struct reconciler {
@@ -135,7 +139,9 @@ struct reconciler {
 	int (*apply)(struct pass *pass, const struct action *action, struct error *err);
 	/* Finishes or undoes what an earlier run left behind (NAME.drey-new, NAME.drey-old),
 	 * judged by names, labels and states alone. Called before compare when writing is
-	 * allowed; sets *ret_changed when it did something. May be NULL. */
+	 * allowed; sets *ret_changed when it did something. May be NULL. While pass->exclusive is
+	 * false it changes nothing, and sets *ret_changed when there is something to be done: what
+	 * looks like leavings may be the work of another drey, half way through. */
 	int (*recover)(struct pass *pass, bool *ret_changed, struct error *err);
 };
 
@@ -155,6 +161,9 @@ void pass_queue(struct pass *pass, const char *path,
 /* Lists everything of every kind, drains the queue, calls `observed`. Starts from an empty
  * observed. */
 MUST_CHECK int pass_observe(struct pass *pass, struct error *err);
+/* Lists everything again: does the host have other objects, or other names for them, than when it
+ * was observed? States and settings don't count: changing those twice does no harm. */
+MUST_CHECK int pass_has_moved(struct pass *pass, bool *ret_moved, struct error *err);
 struct object *pass_add_object(struct pass *pass, const struct kind *kind, const char *id,
 			       const char *engine_name, const json_t *labels);
 /* By the name the engine uses; by our label's name (the rightly named one first). NULL: none. */

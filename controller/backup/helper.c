@@ -2,33 +2,17 @@
 #include "controller/backup/helper.h"
 
 #include "controller/base/mem.h"
+#include "controller/host/empty_image.h"
 
 #include <string.h>
 
-#define HELPER_IMAGE "drey-helper"
-#define HELPER_TAG "empty"
 #define MOUNT_POINT "/" HELPER_ROOT
 
 struct helper {
 	struct engine *engine;
+	struct empty_image image;
 	char *id;
 };
-
-struct blank {
-	size_t left;
-};
-
-/* A tar archive of nothing: two blocks of zeros. */
-static ssize_t blank_source(void *ctx, char *buf, size_t room, struct error *err)
-{
-	struct blank *blank = ctx;
-	size_t n = blank->left < room ? blank->left : room;
-
-	(void)err;
-	memset(buf, 0, n);
-	blank->left -= n;
-	return (ssize_t)n;
-}
 
 static int drop_body(void *ctx, const char *data, size_t len, struct error *err)
 {
@@ -36,25 +20,6 @@ static int drop_body(void *ctx, const char *data, size_t len, struct error *err)
 	(void)data;
 	(void)len;
 	(void)err;
-	return 0;
-}
-
-static int import_image(struct engine *engine, struct error *err)
-{
-	struct blank blank = { .left = 1024 };
-	struct engine_stream stream = {
-		.request = { .method = "POST",
-			     .path = "/images/create?fromSrc=-&repo=" HELPER_IMAGE
-				     "&tag=" HELPER_TAG },
-		.sink = drop_body,
-		.source = blank_source,
-		.content_type = "application/x-tar",
-		.ctx = &blank,
-		.idle_timeout_ms = HELPER_BODY_TIMEOUT_MS,
-	};
-
-	if (engine_stream(engine, &stream, err) < 0)
-		return error_wrap(err, "import the empty image " HELPER_IMAGE);
 	return 0;
 }
 
@@ -74,9 +39,9 @@ static json_t *create_body(const struct helper_options *options)
 					      json_object_get(volume, "Labels"), "DriverConfig",
 					      "Name", json_object_get(volume, "Driver"), "Options",
 					      json_object_get(volume, "DriverOpts")));
-	return json_pack("{s:s, s:[s], s:b, s:o, s:{s:s, s:[o]}}", "Image",
-			 HELPER_IMAGE ":" HELPER_TAG, "Cmd", "never-started", "NetworkDisabled", 1,
-			 "Labels", labels, "HostConfig", "NetworkMode", "none", "Mounts", mount);
+	return json_pack("{s:[s], s:b, s:o, s:{s:s, s:[o]}}", "Cmd", "never-started",
+			 "NetworkDisabled", 1, "Labels", labels, "HostConfig", "NetworkMode",
+			 "none", "Mounts", mount);
 }
 
 /* A helper of that name is what a run that died has left; anything else is not ours to touch. */
@@ -110,10 +75,10 @@ static int remove_stale(struct engine *engine, const char *name, struct error *e
 
 static int create(struct helper *helper, const struct helper_options *options, struct error *err)
 {
-	CLEANUP(cleanup_free) char *path = engine_path("/containers/create?name=%s", options->name);
 	json_t *body = create_body(options);
 	json_t *reply = NULL;
-	int rc = engine_post(helper->engine, path, body, &reply, err);
+	int rc = empty_image_create_container(&helper->image, helper->engine, options->name, body,
+					      &reply, err);
 
 	json_decref(body);
 	if (rc < 0)
@@ -126,23 +91,13 @@ static int create(struct helper *helper, const struct helper_options *options, s
 		  : error_set(err, ERROR_REMOTE, "the engine named no ID for the helper container");
 }
 
-/* Another helper may still use the image: the last one takes it away. */
-static void remove_image(struct engine *engine)
-{
-	struct error ignored = ERROR_INIT;
-
-	if (engine_delete(engine, "/images/" HELPER_IMAGE ":" HELPER_TAG, &ignored) < 0)
-		error_clear(&ignored);
-}
-
 static int make(struct helper *helper, const struct helper_options *options, struct error *err)
 {
-	if (remove_stale(helper->engine, options->name, err) < 0 ||
-	    import_image(helper->engine, err) < 0)
+	if (remove_stale(helper->engine, options->name, err) < 0)
 		return -1;
 	if (create(helper, options, err) == 0)
 		return 0;
-	remove_image(helper->engine);
+	empty_image_remove(&helper->image, helper->engine);
 	return -1;
 }
 
@@ -175,7 +130,7 @@ int helper_close(struct helper *helper, struct error *err)
 
 	if (rc < 0 && err->code == ERROR_NOT_FOUND)
 		rc = 0;
-	remove_image(helper->engine);
+	empty_image_remove(&helper->image, helper->engine);
 	free(helper->id);
 	free(helper);
 	return rc < 0 ? error_wrap(err, "remove the helper container") : 0;

@@ -59,9 +59,10 @@ static int run_apply(struct context *context)
 }
 
 static const struct option_row *const apply_options[] = {
-	&opt_file,     &opt_host,	  &opt_host_selector, &opt_selector, &opt_target,
-	&opt_prune,    &opt_max_removals, &opt_local,	      &opt_yes,	     &opt_all,
-	&opt_parallel, &opt_state,	  &opt_output,	      NULL,
+	&opt_file,	   &opt_host,  &opt_host_selector, &opt_selector,
+	&opt_target,	   &opt_prune, &opt_max_removals,  &opt_local,
+	&opt_yes,	   &opt_all,   &opt_parallel,	   &opt_max_failures,
+	&opt_lock_timeout, &opt_state, &opt_output,	   NULL,
 };
 
 const struct command command_apply = {
@@ -74,7 +75,10 @@ const struct command command_apply = {
 		"the same time. A failure on one host holds up no other. Without a terminal "
 		"nobody can be asked, and --yes is needed.\n\n"
 		"The exit code is 0 when all is in step afterwards, 3 when a host could not be "
-		"reached or an action failed or was refused, 4 when nothing was touched.",
+		"reached or an action failed or was refused, 4 when nothing was touched. An engine "
+		"that "
+		"another drey is changing is waited for, as --lock-timeout says; where changes "
+		"fail, --max-failures keeps them from the hosts that are not begun yet.",
 	.options = apply_options,
 	.example = "drey apply -f fleet\ndrey apply -f fleet --yes --prune",
 	.run = run_apply,

@@ -96,24 +96,14 @@ static size_t index_of(const struct session *session, const struct visit *visit)
 	return i;
 }
 
-static void run_on_host(void *ctx, struct visit *visit)
+static void back_up_volumes(const struct run_job *job, struct visit *visit,
+			    struct host_backups *out)
 {
-	struct run_job *job = ctx;
-	struct host_backups *out = &job->hosts[index_of(job->session, visit)];
-	CLEANUP(cleanup_close) int hold = -1;
-	struct error err = ERROR_INIT;
-
-	/* The controller would start again what is stopped for the backup. Who had the lock may
-	 * have moved users to another generation: looked at again. */
-	if (lock_take_host(job->session->state_dir, visit->host->name, true, HOLD_WAIT_MS, &hold,
-			   &err) < 0 ||
-	    pass_observe(&visit->pass, &err) < 0) {
-		json_array_append_new(out->failures, output_error(&err));
-		return;
-	}
 	json_t *volumes = volumes_of(job->selection);
+	struct error err = ERROR_INIT;
 	const json_t *name;
 	size_t i;
+
 	json_array_foreach (volumes, i, name) {
 		const char *volume = json_string_value(name);
 		json_t *record = NULL;
@@ -130,6 +120,28 @@ static void run_on_host(void *ctx, struct visit *visit)
 			break;
 	}
 	json_decref(volumes);
+}
+
+static void run_on_host(void *ctx, struct visit *visit)
+{
+	struct run_job *job = ctx;
+	struct host_backups *out = &job->hosts[index_of(job->session, visit)];
+	CLEANUP(cleanup_close) int hold = -1;
+	struct error err = ERROR_INIT;
+
+	/* The controller would start again what is stopped for the backup. Who had the lock may
+	 * have moved users to another generation: looked at again. */
+	if (lock_take_host(job->session->state_dir, visit->host->name, true, HOLD_WAIT_MS, &hold,
+			   &err) < 0 ||
+	    visit_begin_change(visit, &err) < 0) {
+		json_array_append_new(out->failures, output_error(&err));
+		return;
+	}
+	if (pass_observe(&visit->pass, &err) < 0)
+		json_array_append_new(out->failures, output_error(&err));
+	else
+		back_up_volumes(job, visit, out);
+	visit_end_change(visit);
 }
 
 static void add_failure(json_t *failures, const char *host, json_t *error)
@@ -402,12 +414,15 @@ static void restore_on_host(void *ctx, struct visit *visit)
 	struct restore_job *job = ctx;
 	const char *volume = job->selection->volume;
 
-	if (visit != job->visit)
+	if (visit != job->visit || visit_begin_change(visit, job->err) < 0)
 		return;
-	if (backup_restore(&visit->pass, job->selection->backup,
+	/* Another drey may have had the lease since it was looked at. */
+	if (pass_observe(&visit->pass, job->err) < 0 ||
+	    backup_restore(&visit->pass, job->selection->backup,
 			   desired_find(visit->pass.desired, "Volume", volume), job->record,
 			   &job->generation, job->err) < 0)
 		job->generation = NULL;
+	visit_end_change(visit);
 }
 
 static int restore_record(struct session *session, const struct selection *selection,
@@ -516,14 +531,15 @@ static const struct option_row opt_from = {
 };
 
 static const struct option_row *const run_options[] = {
-	&opt_file,     &opt_host,  &opt_host_selector, &opt_local,
-	&opt_parallel, &opt_state, &opt_output,	       NULL,
+	&opt_file,	   &opt_host,  &opt_host_selector, &opt_local, &opt_parallel,
+	&opt_lock_timeout, &opt_state, &opt_output,	   NULL,
 };
 static const struct option_row *const list_options[] = {
 	&opt_file, &opt_host, &opt_host_selector, &opt_output, NULL,
 };
 static const struct option_row *const restore_options[] = {
-	&opt_file, &opt_host, &opt_local, &opt_from, &opt_yes, &opt_state, &opt_output, NULL,
+	&opt_file,	   &opt_host,  &opt_local,  &opt_from, &opt_yes,
+	&opt_lock_timeout, &opt_state, &opt_output, NULL,
 };
 
 static const struct command backup_run = {

@@ -48,7 +48,9 @@ struct options {
 	bool help, version;
 	int verbose;
 	int parallel;
-	int max_removals; /* percent */
+	const char *max_failures; /* "2" or "10%" */
+	const char *lock_timeout; /* duration */
+	int max_removals;	  /* percent */
 	int limit;
 	const char *interval; /* controller: duration of the periodic resync */
 	const char *from;     /* backup restore: which */

@@ -2,54 +2,16 @@
 /* drey controller: keeps the engines as the manifests say, until it is told to end. */
 #include "controller/cli/load.h"
 #include "controller/cli/option_rows.h"
+#include "controller/cli/option_values.h"
 #include "controller/cli/revision.h"
 #include "controller/loop/loop.h"
 #include "controller/state/state.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 enum {
 	INTERVAL_MIN_MS = 1000,
 	INTERVAL_MAX_MS = 7 * 24 * 3600 * 1000,
 	MAX_REMOVALS_DEFAULT = 10, /* percent */
 };
-
-/* "90s", "5m", "1h30m" */
-static int parse_interval(const char *text, int64_t *ret_ms, struct error *err)
-{
-	static const struct {
-		const char *name;
-		int64_t ms;
-	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
-	const char *at = text;
-	int64_t sum_ms = 0;
-
-	while (*at) {
-		size_t digits = strspn(at, "0123456789"), i = 0;
-
-		if (digits == 0 || digits > 9)
-			break;
-		long value = strtol(at, NULL, 10);
-		at += digits;
-		size_t len = strcspn(at, "0123456789");
-		while (i < ARRAY_SIZE(units) &&
-		       (strlen(units[i].name) != len || strncmp(units[i].name, at, len) != 0))
-			i++;
-		if (i == ARRAY_SIZE(units))
-			break;
-		at += len;
-		sum_ms += value * units[i].ms;
-	}
-	if (*at || at == text)
-		return error_set(err, ERROR_INVALID,
-				 "--interval: '%s' is no duration such as 90s, 5m or 1h30m", text);
-	if (sum_ms < INTERVAL_MIN_MS || sum_ms > INTERVAL_MAX_MS)
-		return error_set(err, ERROR_INVALID, "--interval: '%s' is not between 1s and 168h",
-				 text);
-	*ret_ms = sum_ms;
-	return 0;
-}
 
 static void read_revision(const char *dir, const char *digest, char **ret_id, char **ret_subject)
 {
@@ -92,7 +54,8 @@ static int run_controller(struct context *context)
 		.read_revision = read_revision,
 	};
 
-	if (given->interval && parse_interval(given->interval, &options.interval_ms, &err) < 0)
+	if (given->interval && option_duration("--interval", given->interval, INTERVAL_MIN_MS,
+					       INTERVAL_MAX_MS, &options.interval_ms, &err) < 0)
 		return command_fail(context, EXIT_USAGE, &err);
 	/* A service logs what it does; --quiet leaves what went wrong. */
 	if (!given->quiet && context->log.level < LOG_LEVEL_INFO)

@@ -134,6 +134,24 @@ const struct option_row opt_parallel = {
 	.doc = "Hosts at a time; 32 if not given.",
 };
 
+const struct option_row opt_max_failures = {
+	.name = "max-failures",
+	.type = OPTION_STRING,
+	.offset = AT(max_failures),
+	.value = "N|PERCENT%",
+	.doc = "Begin no further host once changes have failed on so many, or on such a share; 1 "
+	       "if not given. Hosts that can't be reached don't count.",
+};
+
+const struct option_row opt_lock_timeout = {
+	.name = "lock-timeout",
+	.type = OPTION_STRING,
+	.offset = AT(lock_timeout),
+	.value = "DURATION",
+	.doc = "How long to wait where another drey is changing the same engine, such as 5m; 90s "
+	       "if not given, 0s not to wait.",
+};
+
 const struct option_row opt_limit = {
 	.letter = 'n',
 	.name = "limit",

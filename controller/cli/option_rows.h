@@ -18,6 +18,8 @@ extern const struct option_row opt_prune;	  /* --prune */
 extern const struct option_row opt_max_removals;  /* --max-removals PERCENT */
 extern const struct option_row opt_all;		  /* -a, --all */
 extern const struct option_row opt_parallel;	  /* --parallel N */
+extern const struct option_row opt_max_failures;  /* --max-failures N|PERCENT% */
+extern const struct option_row opt_lock_timeout;  /* --lock-timeout DURATION */
 extern const struct option_row opt_limit;	  /* --limit N */
 extern const struct option_row opt_interval;	  /* --interval DURATION */
 

@@ -39,8 +39,9 @@ static void add_result(struct report *report, const struct result *result)
 		break;
 	case OUTCOME_BLOCKED:
 	case OUTCOME_CANCELLED:
+	case OUTCOME_SKIPPED:
 		row->state = ROW_PENDING;
-		row->reason = result->outcome == OUTCOME_BLOCKED ? "Blocked" : "Interrupted";
+		row->reason = report_pending(result->outcome);
 		break;
 	}
 	row->message = arena_strdup(report->arena, result->err.text);
@@ -51,9 +52,10 @@ static struct report *report_of(const struct session *session, const struct visi
 	struct report *report =
 		report_new(visit->host->name, set_project(session->set), session->revision.id);
 
-	report->err = visit->err;
-	if (!visit->planned)
+	if (!visit->planned) {
+		report->err = visit->err;
 		report_add_unknown(report, set_desired(session->set, visit->host->name));
+	}
 	for (size_t i = 0; i < visit->results.count; i++)
 		if (visit->results.items[i].action->verdict != VERDICT_LEFTOVER)
 			add_result(report, &visit->results.items[i]);
@@ -86,7 +88,7 @@ static const char *status_of(const struct session *session)
 
 		any = any || visit->planned;
 		all = all && visit->planned &&
-		      results->failed + results->refused + results->blocked == 0;
+		      results->failed + results->refused + results->blocked + results->skipped == 0;
 	}
 	return all ? "applied" : any ? "partial" : "failed";
 }

@@ -2,8 +2,10 @@
 #include "controller/cli/session.h"
 
 #include "controller/cli/load.h"
+#include "controller/cli/option_values.h"
 #include "controller/cli/output.h"
 #include "controller/cli/record.h"
+#include "controller/fleet/lease.h"
 #include "controller/plan/render.h"
 #include "controller/state/lock.h"
 #include "controller/state/state.h"
@@ -36,6 +38,7 @@ static int check_local(struct session *session)
 enum {
 	REMOVALS_PERCENT = 10, /* where --max-removals is not given */
 	REMOVALS_ALWAYS = 3,   /* so many are never too many, whatever the share */
+	LOCK_TIMEOUT_MAX_MS = 24 * 3600 * 1000,
 };
 
 static struct plan_options plan_options_of(const struct session *session)
@@ -52,6 +55,26 @@ static struct plan_options plan_options_of(const struct session *session)
 			options->max_removals > 0 ? options->max_removals : REMOVALS_PERCENT,
 		.max_removals = REMOVALS_ALWAYS,
 	};
+}
+
+static int read_options(const struct context *context, struct fleet_options *options,
+			struct error *err)
+{
+	const struct options *given = &context->options;
+	int64_t ms = LEASE_TIMEOUT_DEFAULT_MS;
+
+	options->parallel = given->parallel;
+	options->purpose = context->command->name;
+	/* Who said yes before there was a plan meant whatever it would be. */
+	options->replan = given->yes;
+	if (given->max_failures &&
+	    option_max_failures(given->max_failures, &options->max_failures, err) < 0)
+		return -1;
+	if (given->lock_timeout && option_duration("--lock-timeout", given->lock_timeout, 0,
+						   LOCK_TIMEOUT_MAX_MS, &ms, err) < 0)
+		return -1;
+	options->lock_timeout_ms = (int)ms;
+	return 0;
 }
 
 static bool can_consent(const struct context *context)
@@ -72,6 +95,8 @@ int session_start(struct session *session, struct context *context,
 		.state_dir = state_default_dir(context->options.state),
 		.lock = -1,
 	};
+	if (read_options(context, &options, &err) < 0)
+		return command_fail(context, EXIT_USAGE, &err);
 	int code = load_manifests(context, &session->set);
 	if (code == EXIT_IN_STEP &&
 	    load_hosts(context, session->set, &hosts, &options.host_count, &err) < 0)
@@ -90,7 +115,6 @@ int session_start(struct session *session, struct context *context,
 		options.write = preset->write && can_consent(context);
 		options.hosts = hosts;
 		options.log = &context->log;
-		options.parallel = context->options.parallel;
 		options.plan = plan_options_of(session);
 		options.revision = session->revision.id;
 		if (fleet_new(session->set, &options, &session->fleet, &err) < 0)
@@ -284,7 +308,7 @@ void session_add_json(const struct session *session, json_t *document)
 		json_t *host = visit->planned ? render_plan_json(&visit->plan) : json_object();
 
 		json_object_set_new(host, "host", json_string(visit->host->name));
-		if (!visit->planned)
+		if (visit->err.code != ERROR_NONE)
 			json_object_set_new(host, "error", output_error(&visit->err));
 		json_array_append_new(hosts, host);
 	}
@@ -345,7 +369,8 @@ static int planning_exit(const struct session *session)
 	}
 	if (code == ERROR_INVALID)
 		return EXIT_USAGE;
-	return code == ERROR_REFUSED ? EXIT_REFUSED : EXIT_PARTIAL;
+	/* A conflict: another drey is at work on all of them. */
+	return code == ERROR_REFUSED || code == ERROR_CONFLICT ? EXIT_REFUSED : EXIT_PARTIAL;
 }
 
 int session_exit(const struct session *session)
@@ -364,7 +389,35 @@ static void on_result(void *ctx, const struct visit *visit, const struct result 
 
 static void on_executed(void *ctx, const struct visit *visit)
 {
-	progress_host_done(((struct session *)ctx)->progress, visit->host->name);
+	struct session *session = ctx;
+
+	progress_host_done(session->progress, visit->host->name);
+	if (visit->err.code == ERROR_NONE || session->context->options.output == OUTPUT_JSON)
+		return;
+	progress_clear(session->progress);
+	fprintf(stderr, "drey: %s: %s\n", visit->host->name, visit->err.text);
+}
+
+/* Of all hosts together: nothing was touched where all that there was to do was skipped. */
+static int executed_exit(const struct session *session)
+{
+	size_t refused = 0, begun = 0, bad = 0;
+
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		const struct visit *visit = fleet_visit(session->fleet, i);
+		const struct results *results = &visit->results;
+
+		begun += results->done + results->failed;
+		if (visit->err.code == ERROR_CONFLICT || visit->err.code == ERROR_REFUSED)
+			refused += results->skipped;
+		else
+			begun += results->skipped;
+		bad += results->failed + results->refused + results->blocked;
+		bad += visit->planned && visit->err.code != ERROR_NONE;
+	}
+	if (refused > 0 && begun == 0)
+		return EXIT_REFUSED;
+	return bad > 0 ? EXIT_PARTIAL : EXIT_IN_STEP;
 }
 
 int session_execute(struct session *session)
@@ -379,14 +432,7 @@ int session_execute(struct session *session)
 	fleet_execute(session->fleet, &callbacks);
 	progress_clear(session->progress);
 	record_results(session);
-	int code = session_exit(session);
-	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
-		const struct results *results = &fleet_visit(session->fleet, i)->results;
-
-		if (results->failed + results->refused + results->blocked > 0)
-			code = exit_worst(code, EXIT_PARTIAL);
-	}
-	return code;
+	return exit_worst(session_exit(session), executed_exit(session));
 }
 
 int session_run(struct session *session, void (*task)(void *ctx, struct visit *visit), void *ctx)

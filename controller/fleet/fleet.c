@@ -61,6 +61,7 @@ struct fleet {
 	size_t running;		       /* workers; under lock */
 	int wake_fd, signal_fd;
 	atomic_size_t next;
+	atomic_size_t failed; /* hosts on which a change failed */
 	atomic_bool cancelled;
 	enum phase phase;
 	void (*task)(void *ctx, struct visit *visit); /* of PHASE_TASK */
@@ -268,6 +269,9 @@ static void plan_member(struct member *member)
 		.plan = fleet->options.plan,
 		.write = fleet->options.write,
 		.state_dir = fleet->options.state_dir,
+		.purpose = fleet->options.purpose,
+		.lock_timeout_ms = fleet->options.lock_timeout_ms,
+		.replan = fleet->options.replan,
 		.hooks = {
 			.ctx = member,
 			.progress = on_progress,
@@ -287,11 +291,50 @@ static void plan_member(struct member *member)
 	post_visit(member, MESSAGE_PLANNED, NULL);
 }
 
+static bool is_failure(const struct error *err)
+{
+	return err->code != ERROR_UNREACHABLE && err->code != ERROR_TIMEOUT;
+}
+
+/* What a host can't be reached for says nothing about the change. */
+static bool has_failed(const struct visit *visit)
+{
+	for (size_t i = 0; i < visit->results.count; i++) {
+		const struct result *result = &visit->results.items[i];
+
+		if (result->outcome == OUTCOME_FAILED && is_failure(&result->err))
+			return true;
+	}
+	return false;
+}
+
+bool max_failures_reached(const struct max_failures *max, size_t failed, size_t hosts)
+{
+	if (max->percent > 0)
+		return failed > 0 && failed * 100 >= (size_t)max->percent * hosts;
+	return failed >= (size_t)(max->number > 0 ? max->number : 1);
+}
+
 static void execute_member(struct member *member)
 {
-	if (!member->visit.planned)
+	struct fleet *fleet = member->fleet;
+	struct visit *visit = &member->visit;
+	size_t failed = atomic_load(&fleet->failed);
+	struct error why = ERROR_INIT;
+
+	if (!visit->planned)
 		return;
-	visit_execute(&member->visit, on_result, member);
+	if (plan_changes_anything(&visit->plan) &&
+	    max_failures_reached(&fleet->options.max_failures, failed, fleet->count)) {
+		error_set(&why, ERROR_REFUSED,
+			  "not begun, since changes failed on %zu host%s (--max-failures)", failed,
+			  failed == 1 ? "" : "s");
+		visit_skip(visit, &why);
+	} else {
+		visit_execute(visit, on_result, member);
+		if (has_failed(visit))
+			atomic_fetch_add(&fleet->failed, 1);
+	}
 	post_visit(member, MESSAGE_EXECUTED, NULL);
 }
 

@@ -12,15 +12,28 @@
 
 enum { FLEET_PARALLEL_DEFAULT = 32 };
 
+/* After so many hosts on which something failed no further one is begun. A host that can't be
+ * reached says nothing about the change, and is none of them. */
+struct max_failures {
+	int number; /* 0: 1, or percent where that is given */
+	int percent;
+};
+
+bool max_failures_reached(const struct max_failures *max, size_t failed, size_t hosts);
+
 struct fleet_options {
 	const struct logger *log;
 	int parallel; /* hosts at a time; 0: FLEET_PARALLEL_DEFAULT */
+	struct max_failures max_failures;
 	struct plan_options plan;
 	const char *revision;
 	const struct resource *const *hosts; /* which to visit; borrowed from the set */
 	size_t host_count;
 	bool write;
-	const char *state_dir; /* see struct visit_options */
+	/* See struct visit_options. */
+	const char *state_dir, *purpose;
+	int lock_timeout_ms;
+	bool replan;
 	/* Backs up before changes that could cost data; see struct pass_hooks. Runs on the host's
 	 * thread. */
 	int (*backup)(void *ctx, struct pass *pass, const struct resource *resource,
@@ -49,7 +62,8 @@ struct visit *fleet_visit(struct fleet *fleet, size_t index);
 /* Observes and plans every host; each visit tells how it went. Two Hosts that turn out to be one
  * engine both fail. */
 void fleet_plan(struct fleet *fleet, const struct fleet_callbacks *callbacks);
-/* Executes the plans of the visits that were planned. */
+/* Executes the plans of the visits that were planned. Hosts that were not begun, since too many had
+ * failed by then, have results of OUTCOME_SKIPPED, and ERROR_REFUSED. */
 void fleet_execute(struct fleet *fleet, const struct fleet_callbacks *callbacks);
 /* Runs something else for each visit that was planned, on its host's thread. */
 void fleet_run(struct fleet *fleet, void (*task)(void *ctx, struct visit *visit), void *ctx,

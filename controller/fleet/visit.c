@@ -3,7 +3,9 @@
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "controller/fleet/lease.h"
 #include "controller/host/address.h"
+#include "controller/host/empty_image.h"
 #include "controller/state/lock.h"
 
 #include <string.h>
@@ -104,20 +106,84 @@ void connection_done(struct connection *connection)
 	*connection = (struct connection){ 0 };
 }
 
-/* Puts right what an earlier run left half done, then looks again if anything was changed. */
-static int recover(struct visit *visit, struct error *err)
+/* --- the lease of the engine --- */
+
+static bool is_cancelled(void *ctx)
+{
+	const struct pass_hooks *hooks = &((struct visit *)ctx)->options.hooks;
+
+	return hooks->cancelled && hooks->cancelled(hooks->ctx);
+}
+
+static void on_waits(void *ctx, const char *why)
+{
+	struct visit *visit = ctx;
+	const struct pass_hooks *hooks = &visit->options.hooks;
+	CLEANUP(cleanup_free) char *text = xasprintf("wait: %s", why);
+	struct progress progress = { .host = visit->host->name, .text = text };
+
+	if (hooks->progress)
+		hooks->progress(hooks->ctx, &progress);
+}
+
+int visit_begin_change(struct visit *visit, struct error *err)
+{
+	struct lease_options options = {
+		.purpose = visit->options.purpose ? visit->options.purpose : "drey",
+		.timeout_ms = visit->options.lock_timeout_ms,
+		.ctx = visit,
+		.cancelled = is_cancelled,
+		.waits = on_waits,
+	};
+
+	return lease_take(visit->pass.engine, &options, &visit->lease, err);
+}
+
+void visit_end_change(struct visit *visit)
+{
+	lease_release(visit->lease);
+	visit->lease = NULL;
+}
+
+/* --- planning --- */
+
+static int recover_all(struct visit *visit, bool *ret_changed, struct error *err)
 {
 	size_t count;
 	const struct reconciler *const *all = reconcilers_all(&count);
 
 	for (size_t i = 0; i < count; i++) {
-		bool changed = false;
-
-		if (all[i]->recover && all[i]->recover(&visit->pass, &changed, err) < 0)
+		if (all[i]->recover && all[i]->recover(&visit->pass, ret_changed, err) < 0)
 			return error_wrap(err, "recover an interrupted change");
-		visit->recovered = visit->recovered || changed;
 	}
-	return visit->recovered ? pass_observe(&visit->pass, err) : 0;
+	return 0;
+}
+
+static int recover_alone(struct visit *visit, struct error *err)
+{
+	/* What was seen before may have been another drey's work, half way through. */
+	if (pass_observe(&visit->pass, err) < 0)
+		return -1;
+	visit->pass.exclusive = true;
+	int rc = recover_all(visit, &visit->recovered, err);
+	visit->pass.exclusive = false;
+	return rc == 0 && visit->recovered ? pass_observe(&visit->pass, err) : rc;
+}
+
+/* Puts right what an earlier run left half done, then looks again if anything was changed. */
+static int recover(struct visit *visit, struct error *err)
+{
+	bool needed = false;
+
+	if (recover_all(visit, &needed, err) < 0)
+		return -1;
+	if (!needed)
+		return 0;
+	if (visit_begin_change(visit, err) < 0)
+		return -1;
+	int rc = recover_alone(visit, err);
+	visit_end_change(visit);
+	return rc;
 }
 
 static int plan(struct visit *visit, const struct visit_options *options)
@@ -148,6 +214,7 @@ int visit_plan(struct visit *visit, struct connection *connection, struct manife
 		.connection = connection,
 		.set = set_ref(set),
 		.arena = arena_new(),
+		.options = *options,
 		.host_lock = -1,
 	};
 	visit->pass = (struct pass){
@@ -158,15 +225,73 @@ int visit_plan(struct visit *visit, struct connection *connection, struct manife
 		.revision = options->revision,
 		.hooks = options->hooks,
 		.log = options->log,
+		.writes = options->write,
 		.monitor_ms = MONITOR_DEFAULT_MS,
 	};
 	return plan(visit, options);
 }
 
+/* Another drey may have had the lease since the plan was made. */
+static int follow_moves(struct visit *visit, struct error *err)
+{
+	bool moved;
+
+	if (pass_has_moved(&visit->pass, &moved, err) < 0)
+		return -1;
+	if (!moved)
+		return 0;
+	if (!visit->options.replan)
+		return error_set(err, ERROR_CONFLICT,
+				 "the host has changed since the plan was made, so nothing was "
+				 "done to it; run drey again");
+	log_debug(visit->options.log, "planning anew host=%s", visit->host->name);
+	if (pass_observe(&visit->pass, err) < 0)
+		return -1;
+	return plan_build(&visit->pass, &visit->options.plan, visit->arena, &visit->plan, err);
+}
+
+static int begin(struct visit *visit, struct error *err)
+{
+	if (!plan_changes_anything(&visit->plan))
+		return 0;
+	if (visit_begin_change(visit, err) < 0)
+		return -1;
+	return follow_moves(visit, err);
+}
+
+/* What a drey that died left of its lease goes even where there is nothing to change. */
+static void clear_leavings(struct visit *visit)
+{
+	const struct observed *observed = &visit->pass.observed;
+	struct error ignored = ERROR_INIT;
+
+	if (!visit->pass.writes || (!observed->leased && !pass_image(&visit->pass, EMPTY_IMAGE)))
+		return;
+	visit->options.lock_timeout_ms = 0;
+	if (visit_begin_change(visit, &ignored) < 0)
+		log_debug(visit->options.log, "%s host=%s", ignored.text, visit->host->name);
+	visit_end_change(visit);
+}
+
 void visit_execute(struct visit *visit, void (*done)(void *ctx, const struct result *result),
 		   void *ctx)
 {
-	plan_execute(&visit->pass, &visit->plan, visit->arena, done, ctx, &visit->results);
+	if (!plan_changes_anything(&visit->plan))
+		clear_leavings(visit);
+	if (begin(visit, &visit->err) < 0)
+		plan_skip(&visit->plan, visit->arena, &visit->err, &visit->results);
+	else
+		plan_execute(&visit->pass, &visit->plan, visit->arena, done, ctx, &visit->results);
+	/* What was not reached for that is cancelled, which does not say why. */
+	if (visit->lease && visit->err.code == ERROR_NONE)
+		(void)!lease_check(visit->lease, &visit->err);
+	visit_end_change(visit);
+}
+
+void visit_skip(struct visit *visit, const struct error *why)
+{
+	visit->err = *why;
+	plan_skip(&visit->plan, visit->arena, why, &visit->results);
 }
 
 void visit_done(struct visit *visit)

@@ -32,6 +32,21 @@ void connection_interrupt(struct connection *connection);
 void connection_reset(struct connection *connection);
 void connection_done(struct connection *connection);
 
+struct visit_options {
+	const char *revision;
+	const struct logger *log;
+	struct pass_hooks hooks;
+	struct plan_options plan;
+	/* Where the host is locked while it may be changed; NULL: it is only looked at. */
+	const char *state_dir;
+	bool write;	     /* recovery of interrupted replacements is allowed */
+	const char *purpose; /* what for, as others who wait are told: "apply" */
+	int lock_timeout_ms; /* how long another drey's lease of the engine is waited for */
+	/* The plan may be made anew where another drey changed the host since: nobody was asked
+	 * about this very one. Else such a host is left alone. */
+	bool replan;
+};
+
 struct visit {
 	const struct resource *host;
 	struct connection *connection; /* borrowed */
@@ -40,26 +55,27 @@ struct visit {
 	struct pass pass;
 	struct plan plan;
 	struct results results;
-	int host_lock; /* -1, or a shared hold on the host: nobody backs it up meanwhile */
+	struct visit_options options;
+	struct lease *lease; /* NULL: the engine may not be changed now */
+	int host_lock;	     /* -1, or a shared hold on the host: nobody backs it up meanwhile */
 	bool planned, recovered; /* recovered: an earlier run's leavings were put right */
-	struct error err;	 /* why the host could not be planned */
-};
-
-struct visit_options {
-	const char *revision;
-	const struct logger *log;
-	struct pass_hooks hooks;
-	struct plan_options plan;
-	/* Where the host is locked while it may be changed; NULL: it is only looked at. */
-	const char *state_dir;
-	bool write; /* recovery of interrupted replacements is allowed */
+	/* Why the host could not be planned, its plan was not begun, or was ended before its end.
+	 */
+	struct error err;
 };
 
 /* Observes and plans. On failure visit->err tells, and -1. */
 MUST_CHECK int visit_plan(struct visit *visit, struct connection *connection,
 			  struct manifest_set *set, const struct resource *host,
 			  const struct visit_options *options);
-/* Carries the plan out: visit->results. */
+/* Takes the lease of the engine (controller/fleet/lease.h), waiting for another's as the options
+ * say, and gives it back. Whoever changes something does so in between. */
+MUST_CHECK int visit_begin_change(struct visit *visit, struct error *err);
+void visit_end_change(struct visit *visit);
+/* Carries the plan out: visit->results. Without a lease, or when the host is no longer what the
+ * plan saw, nothing is begun: the results are OUTCOME_SKIPPED, and visit->err says why. */
 void visit_execute(struct visit *visit, void (*done)(void *ctx, const struct result *result),
 		   void *ctx);
+/* The same for a plan that is not to be begun. */
+void visit_skip(struct visit *visit, const struct error *why);
 void visit_done(struct visit *visit);

@@ -7,8 +7,10 @@
  */
 #include "controller/host/engine.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "controller/base/mem.h"
 #include "controller/host/engine_internal.h"
@@ -117,6 +119,21 @@ int engine_open(const struct engine_options *options, struct engine **ret_engine
 	return 0;
 }
 
+int engine_open_beside(const struct engine *engine, struct engine **ret_engine, struct error *err)
+{
+	struct engine_options options = {
+		.name = engine->name,
+		.socket_path = engine->socket_path,
+		.tunnel = engine->tunnel,
+		.connect_timeout_ms = engine->connect_timeout_ms,
+		.request_timeout_ms = engine->request_timeout_ms,
+		.max_in_flight = 1,
+		.log = engine->log,
+	};
+
+	return engine_open(&options, ret_engine, err);
+}
+
 void engine_close(struct engine *engine)
 {
 	if (!engine)
@@ -137,6 +154,12 @@ void engine_interrupt(struct engine *engine)
 	curl_multi_wakeup(engine->multi);
 }
 
+void engine_set_guard(struct engine *engine, int (*guard)(void *ctx, struct error *err), void *ctx)
+{
+	engine->guard = guard;
+	engine->guard_ctx = ctx;
+}
+
 int engine_api(const struct engine *engine)
 {
 	return engine->api;
@@ -145,6 +168,24 @@ int engine_api(const struct engine *engine)
 const char *engine_name(const struct engine *engine)
 {
 	return engine->name;
+}
+
+bool engine_parse_time(const char *text, int64_t *ret_seconds)
+{
+	struct tm tm = { 0 };
+	const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	int hours = 0, minutes = 0;
+	char sign = '+';
+
+	if (!rest)
+		return false;
+	if (*rest == '.')
+		rest += 1 + strspn(rest + 1, "0123456789");
+	if (*rest != 'Z' && sscanf(rest, "%c%2d:%2d", &sign, &hours, &minutes) != 3)
+		return false;
+	int64_t offset = (hours * 60 + minutes) * 60;
+	*ret_seconds = (int64_t)timegm(&tm) - (sign == '-' ? -offset : offset);
+	return true;
 }
 
 const json_t *engine_version(struct engine *engine)

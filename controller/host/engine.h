@@ -40,14 +40,24 @@ struct engine_options {
 /* Connects and negotiates. Errors say what to do; whose they are is for the caller to say. */
 MUST_CHECK int engine_open(const struct engine_options *options, struct engine **ret_engine,
 			   struct error *err);
+/* Another one to the same place, for another thread. */
+MUST_CHECK int engine_open_beside(const struct engine *engine, struct engine **ret_engine,
+				  struct error *err);
 void engine_close(struct engine *engine);
 
 /* From any thread: makes the request that runs, and all later ones, end with ERROR_CANCELLED. */
 void engine_interrupt(struct engine *engine);
 
+/* Asked before each request that is no GET or HEAD, on the engine's thread: where it fails, the
+ * request is not sent and ends with that error. NULL: nobody is asked. */
+void engine_set_guard(struct engine *engine, int (*guard)(void *ctx, struct error *err), void *ctx);
+
 /* Negotiated minor version (41 for 1.41). */
 int engine_api(const struct engine *engine);
 const char *engine_name(const struct engine *engine);
+/* RFC 3339, as engines write times: "2023-11-23T15:00:00.123456789+01:00" -> seconds since the
+ * epoch; false for anything else. */
+bool engine_parse_time(const char *text, int64_t *ret_seconds);
 /* The answer of GET /version, borrowed; asked for at the first call, since the engine runs three
  * programs to answer it (20 ms). NULL when it does not answer. */
 const json_t *engine_version(struct engine *engine);

@@ -121,6 +121,11 @@ static size_t on_upload(char *buf, size_t size, size_t count, void *ctx)
 	return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
 }
 
+static bool only_reads(const struct engine_request *request)
+{
+	return str_eq(request->method, "GET") || str_eq(request->method, "HEAD");
+}
+
 /*
  * Called each time a request is about to go out. libcurl repeats a request by itself when a kept
  * connection breaks before the first byte of the answer; but a create or a restart may have been
@@ -134,7 +139,7 @@ static int on_send(void *ctx, char *peer, char *local, int peer_port, int local_
 	(void)local;
 	(void)peer_port;
 	(void)local_port;
-	if (t->sent && !str_eq(t->request->method, "GET") && !str_eq(t->request->method, "HEAD")) {
+	if (t->sent && !only_reads(t->request)) {
 		t->sent_twice = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
@@ -256,9 +261,16 @@ static void end(struct run *run, struct engine_request *request)
 
 static void start(struct run *run, struct transfer *t, struct engine_request *request)
 {
+	const struct engine *engine = run->engine;
+
 	request->status = 0;
 	request->reply = NULL;
 	error_clear(&request->err);
+	if (engine->guard && !only_reads(request) &&
+	    engine->guard(engine->guard_ctx, &request->err) < 0) {
+		end(run, request);
+		return;
+	}
 	if (request->registry_auth && !is_header_value(request->registry_auth)) {
 		error_set(&request->err, ERROR_INVALID,
 			  "the registry credentials hold a control character");

@@ -23,6 +23,8 @@ struct engine {
 	char api_header[16]; /* Api-Version of the reply to GET /_ping; "" without one */
 	json_t *version;
 	atomic_bool interrupted;
+	int (*guard)(void *ctx, struct error *err);
+	void *guard_ctx;
 };
 
 /* Runs what the feed gives, max_in_flight at a time; each gets its own err. -1 with *err when all

@@ -66,6 +66,9 @@ bool events_parse(const json_t *document, struct event *ret_event)
 	/* "exec_create: CMD" and "health_status: healthy": engines differ in what they filter. */
 	if (strchr(ret_event->action, ':') || str_has_prefix(ret_event->action, "exec_"))
 		return false;
+	/* The lease that a change takes (controller/fleet/lease.h) is none itself. */
+	if (json_object_get(attributes, LABEL_LEASE))
+		return false;
 	ret_event->name = without_slash(text_of(attributes, "name"));
 	ret_event->old_name = without_slash(text_of(attributes, "oldName"));
 	ret_event->label_name = text_of(attributes, LABEL_NAME);
@@ -83,32 +86,13 @@ static int take(void *ctx, const json_t *document, struct error *err)
 	return 0;
 }
 
-/* "2023-11-23T15:00:00.123456789+01:00" -> seconds. What is cut off only repeats an event. */
-static bool parse_time(const char *text, int64_t *ret_seconds)
-{
-	struct tm tm = { 0 };
-	const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-	int hours = 0, minutes = 0;
-	char sign = '+';
-
-	if (!rest)
-		return false;
-	if (*rest == '.')
-		rest += 1 + strspn(rest + 1, "0123456789");
-	if (*rest != 'Z' && sscanf(rest, "%c%2d:%2d", &sign, &hours, &minutes) != 3)
-		return false;
-	int64_t offset = (hours * 60 + minutes) * 60;
-	*ret_seconds = (int64_t)timegm(&tm) - (sign == '-' ? -offset : offset);
-	return true;
-}
-
 static int read_clock(struct engine *engine, int64_t *ret_seconds, struct error *err)
 {
 	json_t *info = NULL;
 
 	if (engine_get(engine, "/info", &info, err) < 0)
 		return -1;
-	bool known = parse_time(text_of(info, "SystemTime"), ret_seconds);
+	bool known = engine_parse_time(text_of(info, "SystemTime"), ret_seconds);
 	json_decref(info);
 	if (!known)
 		return error_set(err, ERROR_REMOTE, "%s: GET /info tells no SystemTime",

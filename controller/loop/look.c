@@ -324,8 +324,9 @@ static void tell_result(struct look *look, struct report_row *row, const struct 
 		break;
 	case OUTCOME_BLOCKED:
 	case OUTCOME_CANCELLED:
+	case OUTCOME_SKIPPED:
 		row->state = ROW_PENDING;
-		row->reason = result->outcome == OUTCOME_BLOCKED ? "Blocked" : "Interrupted";
+		row->reason = report_pending(result->outcome);
 		row->message = arena_strdup(look->report->arena, result->err.text);
 		break;
 	}
@@ -431,6 +432,7 @@ static int plan(struct loop_host *host)
 		.revision = look->revision,
 		.log = loop->log,
 		.state_dir = loop->options.state_dir,
+		.purpose = "controller",
 		.hooks = {
 			.ctx = host,
 			.journal = on_journal,
@@ -477,6 +479,9 @@ static void act(struct loop_host *host)
 		stall_sweep(look->stall);
 	visit_execute(&look->visit, on_result, host);
 	tell_results(look, holds);
+	/* Another drey is changing the engine, or has just done so. */
+	if (look->visit.results.skipped > 0)
+		report_retry(look->report, LOOP_HELD_MS);
 }
 
 static bool is_host_trouble(enum error_code code)
@@ -489,7 +494,8 @@ static void fail(struct loop_host *host)
 	struct look *look = &host->look;
 
 	look->report->err = look->visit.err;
-	/* A backup holds containers still: that is no trouble, and over soon. */
+	/* A backup holds containers still, or another drey is changing them: that is no trouble,
+	 * and over soon. */
 	if (look->visit.err.code == ERROR_CONFLICT) {
 		look->success = true;
 		report_retry(look->report, LOOP_HELD_MS);

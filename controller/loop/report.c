@@ -47,6 +47,13 @@ struct report_row *report_add(struct report *report, const struct action *action
 		   action->want ? action->want->digest : NULL);
 }
 
+const char *report_pending(enum outcome outcome)
+{
+	return outcome == OUTCOME_BLOCKED   ? "Blocked"
+	       : outcome == OUTCOME_SKIPPED ? "NotStarted"
+					    : "Interrupted";
+}
+
 void report_add_unknown(struct report *report, const struct desired *desired)
 {
 	for (size_t i = 0; desired && i < desired->count; i++) {

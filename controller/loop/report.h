@@ -46,6 +46,8 @@ void report_free(struct report *report);
 
 /* A row for an action; its state is ROW_IN_STEP until the caller says otherwise. */
 struct report_row *report_add(struct report *report, const struct action *action);
+/* The reason of a row whose action was not begun. */
+const char *report_pending(enum outcome outcome);
 /* Every resource of the host as unknown. */
 void report_add_unknown(struct report *report, const struct desired *desired);
 /* Brings the time of the next look forward. */

@@ -9,6 +9,7 @@ const char *outcome_name(enum outcome outcome)
 		[OUTCOME_DONE] = "done",       [OUTCOME_KEPT] = "kept",
 		[OUTCOME_FAILED] = "failed",   [OUTCOME_REFUSED] = "refused",
 		[OUTCOME_BLOCKED] = "blocked", [OUTCOME_CANCELLED] = "cancelled",
+		[OUTCOME_SKIPPED] = "skipped",
 	};
 
 	return names[outcome];
@@ -95,6 +96,44 @@ static void execute(struct pass *pass, const struct action *action, const struct
 	} else {
 		run(pass, action, result);
 	}
+}
+
+static bool is_change(const struct action *action)
+{
+	return action->verdict != VERDICT_KEEP && action->verdict != VERDICT_LEFTOVER &&
+	       action->verdict != VERDICT_REFUSE;
+}
+
+bool plan_changes_anything(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (is_change(&plan->actions[i]))
+			return true;
+	return false;
+}
+
+void plan_skip(const struct plan *plan, struct arena *arena, const struct error *why,
+	       struct results *ret_results)
+{
+	struct results results = {
+		.items = arena_alloc(arena, (plan->count + 1) * sizeof(struct result)),
+		.count = plan->count,
+	};
+
+	for (size_t i = 0; i < plan->count; i++) {
+		struct result *result = &results.items[i];
+
+		result->action = &plan->actions[i];
+		if (is_change(result->action)) {
+			result->outcome = OUTCOME_SKIPPED;
+			result->err = *why;
+			results.skipped++;
+		} else {
+			execute(NULL, result->action, &results, result);
+			results.refused += result->outcome == OUTCOME_REFUSED;
+		}
+	}
+	*ret_results = results;
 }
 
 void plan_execute(struct pass *pass, const struct plan *plan, struct arena *arena,

@@ -14,6 +14,7 @@ enum outcome {
 	OUTCOME_REFUSED, /* the plan said so */
 	OUTCOME_BLOCKED, /* something it needs failed; err says what */
 	OUTCOME_CANCELLED,
+	OUTCOME_SKIPPED, /* nothing on the host was begun; err says why */
 };
 const char *outcome_name(enum outcome outcome);
 
@@ -26,8 +27,14 @@ struct result {
 
 struct results {
 	struct result *items; /* one per action, in the plan's arena */
-	size_t count, done, failed, refused, blocked;
+	size_t count, done, failed, refused, blocked, skipped;
 };
+
+/* Would anything be changed? */
+bool plan_changes_anything(const struct plan *plan);
+/* The results of a plan none of which is carried out. */
+void plan_skip(const struct plan *plan, struct arena *arena, const struct error *why,
+	       struct results *ret_results);
 
 /* `done` is told of each result as it comes; may be NULL. */
 void plan_execute(struct pass *pass, const struct plan *plan, struct arena *arena,

@@ -52,12 +52,12 @@ diff_exits 0 "$m"
 
 echo '# the link is cut in the middle: the answer to the creation is on its way'
 recreate
-start_faultproxy h1 slow --rule 'POST ^/[^/]*/containers/create delay_ms=2500'
+start_faultproxy h1 slow --rule 'POST create.name=web delay_ms=2500'
 sed -i 's|^  address:.*|&\n  docker_socket: /run/slow.sock\n  request_timeout: 2s|' "$m/host-h1.yaml"
 "$DREY" apply -f "$m" --yes >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
 pid=$!
 creating() {
-	[ "$(requests slow POST containers/create)" != 0 ]
+	[ "$(requests slow POST create.name=web)" != 0 ]
 }
 wait_until 30 creating
 fleet cut h1

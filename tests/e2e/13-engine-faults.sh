@@ -106,15 +106,15 @@ sed -i '/request_timeout/d' "$m/host-h1.yaml"
 
 echo '# answers that get lost: the creation was carried out, the start was not'
 remove_all
-with 'POST /containers/create drop=after nth=1' 'POST /start drop=before nth=1'
+with 'POST create.name=web drop=after nth=1' 'POST /start drop=before nth=1'
 apply 0 "$m"
-assert_eq "$(requests fault POST /containers/create)" 1
+assert_eq "$(requests fault POST create.name=web)" 1
 assert_whole
 diff_exits 0 "$m"
 
 echo '# an engine that refuses: nothing is left behind'
 remove_all
-with "POST /containers/create reply=500 body='{\"message\":\"no creation today\"}'"
+with "POST create.name=web reply=500 body='{\"message\":\"no creation today\"}'"
 apply 3 "$m"
 h1_says 'Container/web' 'no creation today'
 assert_eq "$(engine h1 GET '/containers/json?all=1')" '[]'

@@ -107,14 +107,14 @@ assert_eq "$(engine h1 GET '/containers/json?all=1' | jq -r '[.[].Names[]] | sor
 rm "$m/container-after.yaml"
 
 echo '# two at once: the second is told, and touches nothing'
-start_faultproxy h1 slow --rule 'POST /containers/create delay_ms=60000'
+start_faultproxy h1 slow --rule 'POST create.name=web delay_ms=60000'
 sed -i 's|^  address:.*|&\n  docker_socket: /run/slow.sock|' "$m/host-h1.yaml"
 engine h1 DELETE '/containers/web?force=1' >/dev/null
 engine h2 DELETE '/containers/web?force=1' >/dev/null
 "$DREY" apply -f "$m" --yes --host h1 >"$WORK/first" 2>&1 </dev/null &
 pid=$!
 creating() {
-	[ "$(requests slow POST /create)" != 0 ]
+	[ "$(requests slow POST create.name=web)" != 0 ]
 }
 wait_until 30 creating
 apply 4 "$m" --host h2

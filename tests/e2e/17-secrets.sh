@@ -57,12 +57,12 @@ says 0 doctor
 
 echo '# while it is made: command lines'
 stop_faultproxy fault
-start_faultproxy h1 fault --rule 'POST /containers/create delay_ms=1500'
+start_faultproxy h1 fault --rule 'POST create.name=db delay_ms=1500'
 chmod 666 "$(host_path h1 /run/fault.sock)"
 "$DREY" apply -f "$m" --yes -vv >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
 pid=$!
 creating() {
-	[ "$(requests fault POST /create)" != 0 ]
+	[ "$(requests fault POST create.name=db)" != 0 ]
 }
 wait_until 30 creating
 tr '\0' '\n' <"/proc/$pid/cmdline" >"$WORK/cmdline"
@@ -105,7 +105,7 @@ assert_contains "$WORK/human" MODE
 echo '# a refusal of the engine that quotes what it was sent'
 engine h1 DELETE '/containers/db?force=1' >/dev/null
 stop_faultproxy fault
-start_faultproxy h1 fault --rule "POST /containers/create reply=400 body='{\"message\":\"invalid environment: PASSWORD=$second\"}'"
+start_faultproxy h1 fault --rule "POST create.name=db reply=400 body='{\"message\":\"invalid environment: PASSWORD=$second\"}'"
 chmod 666 "$(host_path h1 /run/fault.sock)"
 says 3 apply --yes
 assert_contains "$WORK/stdout" 'invalid environment: PASSWORD=*************"'

@@ -107,7 +107,7 @@ for rule in 'GET /archive cut=500000' 'GET /archive reply=500 body="no archive t
 	'POST /images/create reply=500 body="no import today"'; do
 	with --rule "$rule"
 	backup 3
-	assert_contains "$WORK/stderr" 'back up Volume/data@h1: '
+	assert_contains "$WORK/stderr" 'drey: h1: '
 	assert_running
 	assert_backups 3
 done

@@ -75,7 +75,7 @@ assert_users data
 
 echo '# whatever goes wrong: the old one stays in use, and nothing is left of the new one'
 for rule in 'PUT /archive drop=before' 'PUT /archive reply=500 body="no unpacking today"' 'GET /archive cut=500000' \
-	'POST /volumes/create reply=500 body="no marker today"' 'POST /containers/create reply=500 body="no helper today"'; do
+	'POST /volumes/create reply=500 body="no marker today"' 'POST create.name=drey-restore reply=500 body="no helper today"'; do
 	with --rule "$rule"
 	restore 3 --yes
 	assert_contains "$WORK/stderr" "restore Volume/data@h1 from $first: "

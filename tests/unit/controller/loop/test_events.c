@@ -43,6 +43,8 @@ Test(events, what_does_not_matter_or_is_nonsense_is_left_out)
 		"{\"Type\":\"container\",\"Action\":\"exec_create: sh\",\"Actor\":{}}",
 		"{\"Type\":\"container\",\"Action\":\"exec_die\"}",
 		"{\"Type\":\"container\",\"Action\":\"health_status: healthy\"}",
+		"{\"Type\":\"container\",\"Action\":\"create\",\"Actor\":{\"ID\":\"abc\","
+		"\"Attributes\":{\"name\":\"drey-lock\",\"drey.lease\":\"1\"}}}",
 		"{\"Type\":1,\"Action\":[]}",
 		"{}",
 		"[1]",

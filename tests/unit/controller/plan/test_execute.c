@@ -78,3 +78,29 @@ Test(execute, begins_nothing_after_an_interruption)
 	cr_expect_eq(results.done, 0);
 	arena_free(arena);
 }
+
+Test(execute, skips_the_changes_and_nothing_else)
+{
+	struct arena *arena = arena_new();
+	struct action actions[] = {
+		{ .verdict = VERDICT_KEEP, .kind = &kind, .name = "kept" },
+		{ .verdict = VERDICT_REFUSE, .kind = &kind, .name = "refused", .reason = "no" },
+		{ .verdict = VERDICT_REMOVE, .kind = &kind, .name = "gone" },
+	};
+	struct plan plan = { .actions = actions, .count = 3 };
+	struct error why = { .code = ERROR_CONFLICT, .text = "another drey" };
+	struct results results;
+
+	cr_expect(plan_changes_anything(&plan));
+	plan_skip(&plan, arena, &why, &results);
+	cr_expect_eq(results.items[0].outcome, OUTCOME_KEPT);
+	cr_expect_eq(results.items[1].outcome, OUTCOME_REFUSED);
+	cr_expect_str_eq(results.items[1].err.text, "no");
+	cr_expect_eq(results.items[2].outcome, OUTCOME_SKIPPED);
+	cr_expect_str_eq(results.items[2].err.text, "another drey");
+	cr_expect_eq(results.skipped, 1);
+	cr_expect_eq(results.refused, 1);
+	plan.count = 2;
+	cr_expect_not(plan_changes_anything(&plan));
+	arena_free(arena);
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "controller/fleet/lease.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "controller/base/mem.h"
+#include "controller/fleet/lease_holder.h"
+#include "controller/host/empty_image.h"
+#include "reconcilers/container_calls.h"
+#include "reconcilers/ownership.h"
+
+enum {
+	BEAT_TIMEOUT_MS = 8 * 1000,
+	BEAT_AGAIN_MS = 1000, /* after one that failed */
+	POLL_MS = 500,
+	LOST_MAX = 3, /* answers */
+	TAR_BLOCK = 512,
+	TAR_SIZE = 3 * TAR_BLOCK, /* a header, then the end: two blocks of zeros */
+};
+
+struct lease {
+	struct engine *engine; /* the holder's, whose guard this is */
+	struct empty_image image;
+	char *id;
+	char uid[33];
+	atomic_int_least64_t beat_ms; /* CLOCK_BOOTTIME of the last write that went well */
+	atomic_bool gone;	      /* somebody took it away */
+
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	bool stopping;	     /* under lock */
+	struct engine *beat; /* the thread's own; set and cleared under lock */
+};
+
+/* Also runs while the machine sleeps. */
+static int64_t boot_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int lease_check(const struct lease *lease, struct error *err)
+{
+	if (atomic_load(&lease->gone))
+		return error_set(err, ERROR_CANCELLED,
+				 "the lease of this engine (container " LEASE_NAME
+				 ") was taken away, so nothing more is changed; run drey again");
+	if (boot_ms() - atomic_load(&lease->beat_ms) > LEASE_LOST_MS)
+		return error_set(err, ERROR_CANCELLED,
+				 "the lease of this engine could not be renewed for %d s, so "
+				 "nothing more is changed: another drey may hold it by now; run "
+				 "drey again",
+				 LEASE_LOST_MS / 1000);
+	return 0;
+}
+
+static int guard(void *ctx, struct error *err)
+{
+	return lease_check(ctx, err);
+}
+
+/* --- the heartbeat --- */
+
+/* A tar archive of one empty file. Only that it is unpacked counts: the directory it goes to gets
+ * the time of the engine's clock. */
+static void write_tar(char tar[TAR_SIZE])
+{
+	unsigned int sum = 0;
+
+	memset(tar, 0, TAR_SIZE);
+	snprintf(tar, 100, "beat");
+	snprintf(tar + 100, 8, "%07o", 0600U);
+	snprintf(tar + 108, 8, "%07o", 0U);
+	snprintf(tar + 116, 8, "%07o", 0U);
+	snprintf(tar + 124, 12, "%011o", 0U);
+	snprintf(tar + 136, 12, "%011o", 0U);
+	memset(tar + 148, ' ', 8);
+	tar[156] = '0';
+	memcpy(tar + 257, "ustar\00000", 8);
+	for (size_t i = 0; i < TAR_BLOCK; i++)
+		sum += (unsigned char)tar[i];
+	snprintf(tar + 148, 8, "%06o", sum);
+}
+
+struct upload {
+	char tar[TAR_SIZE];
+	size_t sent;
+};
+
+static ssize_t send_tar(void *ctx, char *buf, size_t room, struct error *err)
+{
+	struct upload *upload = ctx;
+	size_t left = TAR_SIZE - upload->sent, n = left < room ? left : room;
+
+	(void)err;
+	memcpy(buf, upload->tar + upload->sent, n);
+	upload->sent += n;
+	return (ssize_t)n;
+}
+
+static int drop_body(void *ctx, const char *data, size_t len, struct error *err)
+{
+	(void)ctx;
+	(void)data;
+	(void)len;
+	(void)err;
+	return 0;
+}
+
+static int put_beat(struct engine *engine, const char *id, struct error *err)
+{
+	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/archive?path=%s", id, "/");
+	struct upload upload = { .sent = 0 };
+	struct engine_stream stream = {
+		.request = { .method = "PUT", .path = path, .timeout_ms = BEAT_TIMEOUT_MS },
+		.sink = drop_body,
+		.source = send_tar,
+		.content_type = "application/x-tar",
+		.ctx = &upload,
+		.idle_timeout_ms = BEAT_TIMEOUT_MS,
+	};
+
+	write_tar(upload.tar);
+	return engine_stream(engine, &stream, err);
+}
+
+/* Where lease_release() may interrupt it. */
+static void publish(struct lease *lease, struct engine *engine)
+{
+	pthread_mutex_lock(&lease->lock);
+	lease->beat = engine;
+	pthread_mutex_unlock(&lease->lock);
+}
+
+static void close_beat(struct lease *lease)
+{
+	struct engine *engine = lease->beat;
+
+	publish(lease, NULL);
+	engine_close(engine);
+}
+
+/* The engine is opened for the first beat: most leases are over before. */
+static int beat(struct lease *lease)
+{
+	struct error err = ERROR_INIT;
+	struct engine *engine;
+	int64_t now_ms = boot_ms();
+
+	if (!lease->beat) {
+		if (engine_open_beside(lease->engine, &engine, &err) < 0)
+			return -1;
+		publish(lease, engine);
+	}
+	if (put_beat(lease->beat, lease->id, &err) == 0) {
+		/* The engine's clock was read after this one. */
+		atomic_store(&lease->beat_ms, now_ms);
+		return 0;
+	}
+	if (err.code == ERROR_NOT_FOUND)
+		atomic_store(&lease->gone, true);
+	close_beat(lease);
+	return -1;
+}
+
+/* False once the lease is to end. */
+static bool rest(struct lease *lease, int ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	pthread_mutex_lock(&lease->lock);
+	while (!lease->stopping && pthread_cond_timedwait(&lease->cond, &lease->lock, &until) == 0)
+		;
+	bool go = !lease->stopping;
+	pthread_mutex_unlock(&lease->lock);
+	return go;
+}
+
+static void *run_beats(void *arg)
+{
+	struct lease *lease = arg;
+	int wait_ms = LEASE_BEAT_MS;
+
+	while (rest(lease, wait_ms) && !atomic_load(&lease->gone))
+		wait_ms = beat(lease) == 0 ? LEASE_BEAT_MS : BEAT_AGAIN_MS;
+	close_beat(lease);
+	return NULL;
+}
+
+static int start_beats(struct lease *lease, struct error *err)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&lease->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&lease->cond, &attr);
+	pthread_condattr_destroy(&attr);
+	int failed = pthread_create(&lease->thread, NULL, run_beats, lease);
+	if (failed == 0)
+		return 0;
+	pthread_cond_destroy(&lease->cond);
+	pthread_mutex_destroy(&lease->lock);
+	return error_errno(err, failed, "start a thread");
+}
+
+static void stop_beats(struct lease *lease)
+{
+	pthread_mutex_lock(&lease->lock);
+	lease->stopping = true;
+	if (lease->beat)
+		engine_interrupt(lease->beat);
+	pthread_cond_signal(&lease->cond);
+	pthread_mutex_unlock(&lease->lock);
+	pthread_join(lease->thread, NULL);
+	pthread_cond_destroy(&lease->cond);
+	pthread_mutex_destroy(&lease->lock);
+}
+
+/* --- taking and giving it back --- */
+
+/* What stands there now; *ret_inspect NULL: nothing. */
+static int inspect(struct lease *lease, json_t **ret_inspect, struct error *err)
+{
+	*ret_inspect = NULL;
+	if (engine_get(lease->engine, "/containers/" LEASE_NAME "/json", ret_inspect, err) == 0)
+		return 0;
+	if (err->code != ERROR_NOT_FOUND)
+		return error_wrap(err, "inspect container " LEASE_NAME);
+	error_clear(err);
+	return 0;
+}
+
+static int remove_container(struct engine *engine, const char *id, struct error *err)
+{
+	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s?v=1&force=1", id);
+
+	if (engine_delete(engine, path, err) == 0)
+		return 0;
+	/* 409: somebody else is just removing it. */
+	if (err->code != ERROR_NOT_FOUND && err->code != ERROR_CONFLICT)
+		return error_wrap(err, "remove container " LEASE_NAME);
+	error_clear(err);
+	return 0;
+}
+
+/* Is it ours, or whose? */
+static int judge(struct lease *lease, struct lease_holder *holder, bool *ret_ours,
+		 json_t **ret_inspect, struct error *err)
+{
+	if (inspect(lease, ret_inspect, err) < 0)
+		return -1;
+	*ret_ours = false;
+	if (!*ret_inspect)
+		return 0;
+	if (lease_holder_read(*ret_inspect, holder) < 0)
+		return error_set(err, ERROR_REFUSED,
+				 "container " LEASE_NAME " stands in the way and is not drey's; "
+				 "remove or rename it");
+	*ret_ours = strcmp(holder->uid, lease->uid) == 0;
+	if (*ret_ours)
+		lease->id = xstrdup(holder->id);
+	return 0;
+}
+
+/* One try: *ret_holder's id stays empty where nobody has it either. */
+static int try_once(struct lease *lease, const struct lease_options *options,
+		    struct lease_holder *ret_holder, bool *ret_taken, struct error *err)
+{
+	json_t *body = lease_holder_body(options->purpose, lease->uid), *reply = NULL;
+	int rc = empty_image_create_container(&lease->image, lease->engine, LEASE_NAME, body,
+					      &reply, err);
+
+	json_decref(body);
+	json_decref(reply);
+	struct error created = *err;
+	error_clear(err);
+	*ret_holder = (struct lease_holder){ 0 };
+	/* Whatever the answer was: whose it is is what the engine says afterwards. */
+	int judged = judge(lease, ret_holder, ret_taken, &reply, err);
+	json_decref(reply);
+	if (judged < 0 || *ret_taken || rc == 0 || created.code == ERROR_CONFLICT)
+		return judged;
+	*err = created;
+	return error_wrap(err, "create container " LEASE_NAME);
+}
+
+/* The one whose ID was seen goes, never a newer one by its name. */
+static int break_if_stale(struct lease *lease, const struct lease_holder *holder, bool *ret_broken,
+			  struct error *err)
+{
+	bool stale = lease_holder_is_dead(holder);
+
+	if (!stale && lease_holder_is_silent(lease->engine, holder, &stale, err) < 0)
+		return -1;
+	*ret_broken = stale;
+	return stale ? remove_container(lease->engine, holder->id, err) : 0;
+}
+
+static int wait_for_it(struct lease *lease, const struct lease_options *options, struct error *err)
+{
+	int64_t until_ms = boot_ms() + options->timeout_ms;
+	struct lease_holder holder;
+	bool taken, broken, told = false;
+	char text[512];
+	int lost = 0;
+
+	for (;;) {
+		if (options->cancelled && options->cancelled(options->ctx))
+			return error_set(err, ERROR_CANCELLED, "interrupted");
+		if (try_once(lease, options, &holder, &taken, err) < 0) {
+			if (!call_is_lost(err) || ++lost == LOST_MAX)
+				return -1;
+			error_clear(err);
+			continue;
+		}
+		if (taken)
+			return 0;
+		if (!*holder.id)
+			continue;
+		if (break_if_stale(lease, &holder, &broken, err) < 0)
+			return -1;
+		if (broken)
+			continue;
+		lease_holder_describe(&holder, text, sizeof(text));
+		if (boot_ms() >= until_ms) {
+			error_set(err, ERROR_CONFLICT, "%s", text);
+			return error_hint(err, "wait for it, or see what it is at: without a sign "
+					       "of life for a minute its lease is void");
+		}
+		if (!told && options->waits)
+			options->waits(options->ctx, text);
+		told = true;
+		poll(NULL, 0, POLL_MS);
+	}
+}
+
+static void free_lease(struct lease *lease)
+{
+	free(lease->id);
+	free(lease);
+}
+
+int lease_take(struct engine *engine, const struct lease_options *options, struct lease **ret_lease,
+	       struct error *err)
+{
+	struct lease *lease = xcalloc(1, sizeof(*lease));
+	struct error ignored = ERROR_INIT;
+
+	lease->engine = engine;
+	lease_holder_uid(lease->uid);
+	atomic_init(&lease->beat_ms, boot_ms());
+	if (wait_for_it(lease, options, err) < 0) {
+		if (*lease->image.imported)
+			empty_image_remove(&lease->image, engine);
+		free_lease(lease);
+		return -1;
+	}
+	/* Whatever the waiting took: the engine's clock for it began with its creation. */
+	atomic_store(&lease->beat_ms, boot_ms());
+	if (start_beats(lease, err) < 0) {
+		(void)!remove_container(engine, lease->id, &ignored);
+		empty_image_remove(&lease->image, engine);
+		free_lease(lease);
+		return -1;
+	}
+	engine_set_guard(engine, guard, lease);
+	*ret_lease = lease;
+	return 0;
+}
+
+void lease_release(struct lease *lease)
+{
+	struct error ignored = ERROR_INIT;
+
+	if (!lease)
+		return;
+	stop_beats(lease);
+	engine_set_guard(lease->engine, NULL, NULL);
+	/* By its ID: where another holds it by now, that one is not touched. */
+	(void)!remove_container(lease->engine, lease->id, &ignored);
+	empty_image_remove(&lease->image, lease->engine);
+	free_lease(lease);
+}
