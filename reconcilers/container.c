@@ -185,7 +185,7 @@ int container_inspected(struct pass *pass, struct object *object, const json_t *
 		return error_set(err, ERROR_REMOTE,
 				 "inspect container %s: the answer is none of an engine's",
 				 object->engine_name);
-	inspect = container_trim(reply);
+	inspect = pass->whole ? json_incref((json_t *)reply) : container_trim(reply);
 	arena_defer(pass->arena, release, inspect);
 	observed = schema_observe(&container_schema, reply);
 	arena_defer(pass->arena, release, observed);
@@ -216,6 +216,8 @@ static int inspect_read(struct pass *pass, void *ctx, json_t *reply, const struc
 		return -1;
 	if (*object->image_id)
 		pass_queue_image(pass, object->image_id);
+	if (pass->whole && text(object->observed, "image"))
+		pass_queue_image(pass, text(object->observed, "image"));
 	want = object->ours ? NULL : wanted_as(pass, object->engine_name);
 	if (want && resource_adopts(want)) {
 		CLEANUP(cleanup_free)
@@ -266,7 +268,7 @@ static int container_listed(struct pass *pass, const json_t *list, struct error 
 		const char *mode = text(member(item, "HostConfig"), "NetworkMode");
 		bool sharing = mode && str_has_prefix(mode, "container:");
 		if (!object->ours && !wanted_as(pass, name) && !container_is_leftover(name) &&
-		    !sharing)
+		    !sharing && !pass->whole)
 			continue;
 		CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/json", id);
 		pass_queue(pass, path, inspect_read, object);
@@ -604,4 +606,5 @@ const struct reconciler reconciler_container = {
 	.compare = container_compare,
 	.apply = container_apply,
 	.recover = container_recover,
+	.importer = &container_importer,
 };

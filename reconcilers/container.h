@@ -82,6 +82,9 @@ const char *container_partner(const struct resource *want, const char *key);
  */
 json_t *container_trim(const json_t *inspect);
 
+/* container_import.c */
+extern const struct importer container_importer;
+
 /* --- carrying out: container_apply.c, container_recover.c --- */
 
 int container_apply(struct pass *pass, const struct action *action, struct error *err);

@@ -113,9 +113,10 @@ static void compare_image(const struct pass *pass, struct action *action, struct
 	const char *there = json_string_value(observed), *have_id = have->image_id ?: "";
 	const char *want_id = json_string_value(json_object_get(image, "Id"));
 
-	/* One made from an ID says nothing of names. */
+	/* An ID says nothing of names, whether it was made from one or shall be. */
 	bool same = there && (same_reference(want, there) ||
-			      (is_image_id(there) && str_eq(want_id, have_id)));
+			      (is_image_id(there) && str_eq(want_id, have_id)) ||
+			      (is_image_id(want) && strcmp(want, have_id) == 0));
 	if (!same) {
 		add_change(action, "image", observed, resource_get(action->want, "image"),
 			   EFFECT_REPLACE);
@@ -256,7 +257,10 @@ static void compare_fields(const struct pass *pass, struct action *action, struc
 	json_decref(resolved);
 	/* Two spellings of one image are no difference, one spelling of two is: compared apart. */
 	json_object_set(expected, "image", json_object_get(action->have->observed, "image"));
-	schema_diff(&container_schema, action->have->observed, expected, resource_ignore(want),
+	const json_t *observed = action->have->observed;
+	if (!action->have->ours)
+		observed = adopted_observed(observed, expected, arena);
+	schema_diff(&container_schema, observed, expected, resource_ignore(want),
 		    &action->changes);
 	action->known_after_pull = !image;
 }

@@ -354,6 +354,8 @@ static void drop_macs(const struct pass *pass, const struct object *object, json
 	json_t *endpoint;
 	const char *name;
 
+	if (pass->whole)
+		return;
 	if (writes_mac(desired_find(pass->desired, "Container",
 				    object->ours ? object->own.name : object->engine_name)))
 		return;

@@ -110,7 +110,7 @@ static const struct field fields[] = {
 	  .codec = &codec_hostname,
 	  .origin = ORIGIN_ENGINE,
 	  .effect = EFFECT_REPLACE,
-	  .pattern = "^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$",
+	  .pattern = "^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$",
 	  .example = "web",
 	  .doc = "Host name inside; silence means the first twelve digits of the "
 		 "container's ID." },

@@ -242,8 +242,8 @@ static int network_listed(struct pass *pass, const json_t *list, struct error *e
 			continue;
 		object = pass_add_object(pass, &reconciler_network.kind, id, name,
 					 json_object_get(item, "Labels"));
-		inspect = json_object();
-		for (size_t k = 0; k < ARRAY_SIZE(inspected); k++)
+		inspect = pass->whole ? json_incref(item) : json_object();
+		for (size_t k = 0; k < ARRAY_SIZE(inspected) && !pass->whole; k++)
 			json_object_set(inspect, inspected[k], json_object_get(item, inspected[k]));
 		observed = schema_observe(&network_schema, item);
 		arena_defer(pass->arena, release, inspect);
@@ -306,7 +306,8 @@ static void network_compare(const struct pass *pass, struct action *action, stru
 	const struct resource *want = action->want;
 	const struct object *have = action->have;
 	const char *name = network_own_engine_name(want);
-	json_t *expected, *observed;
+	json_t *expected, *given;
+	const json_t *observed;
 
 	(void)pass;
 	action->changes.arena = arena;
@@ -334,9 +335,10 @@ static void network_compare(const struct pass *pass, struct action *action, stru
 	}
 	expected = schema_expect(&network_schema, want->spec, NULL);
 	json_object_set_new(expected, "name", json_string(name));
-	observed = without_given_pools(have->observed, expected);
+	given = without_given_pools(have->observed, expected);
 	arena_defer(arena, release, expected);
-	arena_defer(arena, release, observed);
+	arena_defer(arena, release, given);
+	observed = have->ours ? given : adopted_observed(given, expected, arena);
 	schema_diff(&network_schema, observed, expected, resource_ignore(want), &action->changes);
 	action->verdict = action->changes.list.count ? VERDICT_REPLACE : VERDICT_KEEP;
 }
@@ -403,4 +405,5 @@ const struct reconciler reconciler_network = {
 	.listed = network_listed,
 	.compare = network_compare,
 	.apply = network_apply,
+	.importer = &network_importer,
 };

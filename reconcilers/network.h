@@ -18,4 +18,6 @@ const struct object *network_find(const struct pass *pass, const char *engine_na
 MUST_CHECK int network_create_body(const struct pass *pass, const struct resource *want,
 				   char ret_uid[33], json_t **ret_body, struct error *err);
 
+extern const struct importer network_importer; /* network_import.c */
+
 int network_apply(struct pass *pass, const struct action *action, struct error *err);

@@ -89,3 +89,28 @@ json_t *ownership_strip(const json_t *labels)
 	}
 	return rest;
 }
+
+static void release(void *json)
+{
+	json_decref(json);
+}
+
+/* Compose finds its own by them, so a manifest that repeats them would give the object back to it
+ * with the next replacement. */
+const json_t *adopted_observed(const json_t *observed, const json_t *expected, struct arena *arena)
+{
+	const json_t *labels = json_object_get(observed, "labels");
+	const json_t *wanted = json_object_get(expected, "labels");
+	json_t *result = json_copy((json_t *)observed), *rest = json_object(), *value;
+	const char *name;
+
+	json_object_foreach ((json_t *)labels, name, value) {
+		if (!str_has_prefix(name, "com.docker.compose.") || json_object_get(wanted, name))
+			json_object_set(rest, name, value);
+	}
+	if (json_is_object(labels))
+		json_object_set(result, "labels", rest);
+	json_decref(rest);
+	arena_defer(arena, release, result);
+	return result;
+}

@@ -45,3 +45,8 @@ void ownership_write(json_t *labels, const char *project, const struct resource 
 
 /* Copy of labels without drey's own: new reference. */
 json_t *ownership_strip(const json_t *labels);
+
+/* What an adopted object shows, as far as it may differ from `expected`: without the labels by
+ * which the tool that made it knows its own (com.docker.compose.*), unless they are expected. Lives
+ * in the arena. */
+const json_t *adopted_observed(const json_t *observed, const json_t *expected, struct arena *arena);

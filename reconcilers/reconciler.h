@@ -118,7 +118,11 @@ struct pass {
 	int monitor_ms;				/* gate without a healthcheck; 5000 */
 	bool writes;	/* it may change the host: what a dead drey's lease has left is seen too */
 	bool exclusive; /* nobody else changes the engine: recovery may begin */
+	/* What is foreign is inspected as well, and kept whole: for who wants to know all. */
+	bool whole;
 };
+
+struct importer;
 
 struct reconciler {
 	struct kind kind;
@@ -143,6 +147,8 @@ struct reconciler {
 	 * false it changes nothing, and sets *ret_changed when there is something to be done: what
 	 * looks like leavings may be the work of another drey, half way through. */
 	int (*recover)(struct pass *pass, bool *ret_changed, struct error *err);
+	/* How a manifest is written for what is there, reconcilers/import.h. */
+	const struct importer *importer;
 };
 
 /* All kinds, in the order of their phase. */

@@ -314,8 +314,10 @@ static void volume_compare(const struct pass *pass, struct action *action, struc
 	}
 	expected = schema_expect(&volume_schema, want->spec, NULL);
 	arena_defer(arena, release, expected);
-	schema_diff(&volume_schema, have->observed, expected, resource_ignore(want),
-		    &action->changes);
+	schema_diff(&volume_schema,
+		    have->ours ? have->observed
+			       : adopted_observed(have->observed, expected, arena),
+		    expected, resource_ignore(want), &action->changes);
 	action->verdict = VERDICT_KEEP;
 	if (action->changes.list.count)
 		refuse_changes(action, arena);
@@ -364,4 +366,5 @@ const struct reconciler reconciler_volume = {
 	.observed = volume_observed,
 	.compare = volume_compare,
 	.apply = volume_apply,
+	.importer = &volume_importer,
 };

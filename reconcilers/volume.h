@@ -45,4 +45,6 @@ MUST_CHECK int volume_create_body(const struct pass *pass, const struct resource
 				  int generation, char ret_uid[33], json_t **ret_body,
 				  struct error *err);
 
+extern const struct importer volume_importer; /* volume_import.c */
+
 int volume_apply(struct pass *pass, const struct action *action, struct error *err);

@@ -1,74 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* drey render: what each host is to have, after templates, placement and references. */
 #include "controller/base/mem.h"
+#include "controller/cli/document.h"
 #include "controller/cli/load.h"
 #include "controller/cli/option_rows.h"
 #include "controller/cli/output.h"
 
 #include <stdio.h>
 
-enum { INDENT = 2 };
-
-/* What reads like the beginning of a reference, or an escaped dollar, is neither: what is printed
- * can be read again. */
-static json_t *escape_text(const char *text)
-{
-	struct str escaped;
-
-	str_init(&escaped, 0);
-	for (const char *p = text; *p; p++) {
-		str_append_char(&escaped, *p);
-		if (p[0] == '$' && (p[1] == '$' || p[1] == '{'))
-			str_append_char(&escaped, '$');
-	}
-	json_t *result = json_string(escaped.data);
-	str_done(&escaped);
-	return result;
-}
-
-static json_t *escape(const json_t *value)
-{
-	json_t *result, *member;
-	const char *key;
-	size_t i;
-
-	switch (json_typeof(value)) {
-	case JSON_STRING:
-		return escape_text(json_string_value(value));
-	case JSON_ARRAY:
-		result = json_array();
-		json_array_foreach (value, i, member) {
-			json_array_append_new(result, escape(member));
-		}
-		return result;
-	case JSON_OBJECT:
-		result = json_object();
-		json_object_foreach ((json_t *)value, key, member) {
-			json_object_set_new(result, key, escape(member));
-		}
-		return result;
-	default:
-		return json_incref((json_t *)value);
-	}
-}
-
-static void print_part(const char *name, const struct schema *schema, const json_t *value,
-		       const json_t *secrets, struct str *out)
-{
-	if (json_object_size(value) == 0)
-		return;
-	json_t *escaped = escape(value);
-	str_printf(out, "%s:\n", name);
-	schema_print(schema, escaped, secrets, INDENT, out);
-	json_decref(escaped);
-}
-
 static void print_resource(const struct resource *resource, struct str *out)
 {
-	str_printf(out, "---\n# %s/%s@%s\napiVersion: drey/v1\nkind: %s\n", resource->kind->name,
-		   resource->name, resource->host, resource->kind->name);
-	print_part("metadata", &metadata_schema, resource->metadata, NULL, out);
-	print_part("spec", resource->kind->spec, resource->spec, resource->secrets, out);
+	str_printf(out, "---\n# %s/%s@%s\n", resource->kind->name, resource->name, resource->host);
+	document_print(resource->kind, resource->metadata, resource->spec, resource->secrets, out);
 }
 
 static json_t *resource_json(const struct resource *resource)
