@@ -84,9 +84,14 @@ static void write_image(struct import *import, struct import_item *item)
 	} else if (named && names_id(reference, id)) {
 		reference = id;
 	} else if (!named) {
+		const json_t *runs = pass_image(import->pass, id);
+
 		import_note(import, item,
 			    "%s is not on the host any more: it would be pulled for a replacement",
 			    reference);
+		/* What the one that it runs brings along need not be said. */
+		if (runs)
+			json_object_set(import->pass->observed.images, reference, (json_t *)runs);
 	}
 	json_object_set_new(item->spec, "image", json_string(reference));
 }
@@ -359,6 +364,15 @@ static json_t *written_health(const struct object *object)
 	return json_incref(json_object_get(object->observed, "healthcheck"));
 }
 
+static json_t *written_logging(const json_t *observed)
+{
+	json_t *logging = json_copy((json_t *)observed);
+
+	if (is_nothing(json_object_get(logging, "options")))
+		json_object_del(logging, "options");
+	return logging;
+}
+
 static json_t *container_row(struct import *import, struct import_item *item,
 			     const struct field *field)
 {
@@ -374,6 +388,8 @@ static json_t *container_row(struct import *import, struct import_item *item,
 		return written_volumes(import, object);
 	if (strcmp(field->key, "healthcheck") == 0)
 		return written_health(object);
+	if (strcmp(field->key, "logging") == 0)
+		return written_logging(value);
 	/* None, though the image has one. */
 	if (strcmp(field->key, "entrypoint") == 0 && is_nothing(value))
 		return json_array();

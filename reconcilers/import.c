@@ -388,21 +388,37 @@ static void shorten_map(struct import *import, struct import_item *item, const c
 		json_object_del(item->spec, key);
 }
 
-/* Only of rows that an image has a say in a part can be left to it. */
+/* Takes out what goes without saying: rows that follow from others, members at their defaults,
+ * parts that the image brings along. Silence on what the daemon fills in proves nothing. */
 static void shorten(struct import *import, struct import_item *item)
 {
 	const struct schema *schema = item->resource.kind->spec;
+	struct action action;
 
+	compare(import, item, &action);
+	size_t least = action.changes.list.count;
+	bool image_unknown = action.known_after_pull;
+	vec_done(&action.changes.list);
 	for (size_t i = 0; i < schema->count; i++) {
 		const struct field *field = &schema->fields[i];
-		const json_t *value = json_object_get(item->spec, field->key);
+		json_t *value = json_incref(json_object_get(item->spec, field->key));
+		enum shape shape = field->type->shape;
 
-		if (field->origin != ORIGIN_IMAGE)
+		if (!value || !field->api || field->origin == ORIGIN_DAEMON ||
+		    field->origin == ORIGIN_NONE ||
+		    (field->origin == ORIGIN_IMAGE && image_unknown)) {
+			json_decref(value);
 			continue;
-		if (json_is_object(value))
-			shorten_map(import, item, field->key);
-		else if (json_is_array(value) && field->type->shape != SHAPE_LIST)
-			shorten_row(import, item, field->key);
+		}
+		json_object_del(item->spec, field->key);
+		if (count_changes(import, item) > least) {
+			json_object_set(item->spec, field->key, value);
+			if (shape == SHAPE_MAP || shape == SHAPE_OBJECT)
+				shorten_map(import, item, field->key);
+			else if (shape == SHAPE_SET || shape == SHAPE_OBJECTS)
+				shorten_row(import, item, field->key);
+		}
+		json_decref(value);
 	}
 }
 
@@ -426,13 +442,14 @@ static void leave_rest(struct import *import, struct import_item *item)
 		if (change->field->type->shape == SHAPE_MAP)
 			str_append(&value, "a value");
 		else
-			schema_print_value(change->leaf, change->before, &value);
+			schema_print_value(change->leaf, change->before ?: change->after, &value);
 		import_note(import, item,
 			    change->before
-				    ? "%s is %s, which no manifest can say: it is left out of the "
+				    ? "%s is %s, which its manifest can't say: it is left out of the "
 				      "comparison, and a replacement would lose it"
-				    : "%s is missing (%s), which no manifest can say: it is left out "
-				      "of the comparison, and a replacement would have it",
+				    : "%s is not there (%s would be usual), which its manifest can't "
+				      "say: it is left out of the comparison, and a replacement would "
+				      "have it",
 			    change->path, value.data);
 		str_done(&value);
 	}

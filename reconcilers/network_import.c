@@ -79,13 +79,15 @@ static bool is_chosen(const json_t *info, const json_t *pool)
 	uint32_t base;
 	unsigned bits;
 
-	if (json_object_get(pool, "ip_range") || json_object_size(json_object_get(pool, "aux_addresses")))
+	/* Only of its own choice it shows the gateway as well. */
+	if (!gateway || json_object_get(pool, "ip_range") ||
+	    json_object_size(json_object_get(pool, "aux_addresses")))
 		return false;
 	if (subnet && strchr(subnet, ':'))
 		return str_has_prefix(subnet, "fd") && str_has_suffix(subnet, "::/64");
 	return parse_subnet(subnet, &base, &bits) &&
 	       (is_of_usual_pools(base, bits) || is_of_configured_pools(info, base, bits)) &&
-	       gateway && inet_pton(AF_INET, gateway, &binary) == 1 &&
+	       inet_pton(AF_INET, gateway, &binary) == 1 &&
 	       ntohl(binary.s_addr) == base + 1;
 }
 

@@ -46,7 +46,7 @@ zoo_networks() {
 zoo_volumes() {
 	local host=$1
 	engine "$host" POST /volumes/create '{"Name":"data"}' >/dev/null
-	engine "$host" POST /volumes/create '{"Name":"v"}' >/dev/null
+	engine "$host" POST /volumes/create '{"Name":"vv"}' >/dev/null
 	engine "$host" POST /volumes/create '{"Name":"unused_vol","Labels":{"keep":"yes"}}' >/dev/null
 	engine "$host" POST /volumes/create '{"Name":"small","DriverOpts":{"type":"tmpfs","device":"tmpfs","o":"size=1m"}}' \
 		>/dev/null
@@ -56,9 +56,10 @@ zoo_volumes() {
 
 # One option each.
 zoo_options() {
-	local host=$1 name option
+	local host=$1 name option pids=() pid
 	while read -r name option; do
-		[ -z "$name" ] || zoo_container "$host" "opt-$name" created "$option"
+		zoo_container "$host" "opt-$name" created "$option" &
+		pids+=($!)
 	done <<-'END'
 		command     {"Cmd":["sleep","100 $HOME ${x} $$"]}
 		entrypoint  {"Entrypoint":["/bin/sh","-c","exec sleep 100"]}
@@ -92,7 +93,7 @@ zoo_options() {
 		dns         {"HostConfig":{"NetworkMode":"bridge","Dns":["10.0.0.53"],"DnsSearch":["example.com"],"DnsOptions":["ndots:2"]}}
 		bind        {"HostConfig":{"Binds":["/srv:/srv:ro","/tmp:/x/../y","/opt:/opt:rw,rslave"]}}
 		bind-mount  {"HostConfig":{"Mounts":[{"Type":"bind","Source":"/srv","Target":"/srv","ReadOnly":true,"BindOptions":{"Propagation":"rshared"}}]}}
-		volume      {"HostConfig":{"Binds":["data:/data","v:/v:ro,nocopy"]}}
+		volume      {"HostConfig":{"Binds":["data:/data","vv:/v:ro,nocopy"]}}
 		vol-mount   {"HostConfig":{"Mounts":[{"Type":"volume","Source":"data","Target":"/data/","VolumeOptions":{"NoCopy":true}}]}}
 		anonymous   {"Volumes":{"/anon":{}},"HostConfig":{"Mounts":[{"Type":"volume","Target":"/anon2"}]}}
 		tmpfs       {"HostConfig":{"Tmpfs":{"/run":"size=16m,mode=755,noexec","/x":""}}}
@@ -122,6 +123,9 @@ zoo_options() {
 		paths       {"HostConfig":{"MaskedPaths":[],"ReadonlyPaths":[]}}
 		publish-all {"Image":"web:1","HostConfig":{"NetworkMode":"bridge","PublishAllPorts":true}}
 	END
+	for pid in "${pids[@]}"; do
+		wait "$pid"
+	done
 }
 
 # On networks, and sharing with each other.
@@ -136,8 +140,7 @@ zoo_company() {
 		"NetworkingConfig":{"EndpointsConfig":{"pooled":{"IPAMConfig":{"IPv4Address":"10.201.0.77"}}}}}'
 	zoo_container "$host" six running '{"HostConfig":{"NetworkMode":"six"},"NetworkingConfig":{"EndpointsConfig":{"six":
 		{"IPAMConfig":{"IPv4Address":"10.203.0.9","IPv6Address":"fd77:5:0:0::9"}}}}}'
-	zoo_container "$host" mac running '{"MacAddress":"02:42:AC-11-00-09","HostConfig":{"NetworkMode":"n"}}' 2>/dev/null ||
-		zoo_container "$host" mac running '{"MacAddress":"02:42:ac:11:00:09","HostConfig":{"NetworkMode":"n"}}'
+	zoo_container "$host" mac running '{"MacAddress":"02:42:AC:11:00:09","HostConfig":{"NetworkMode":"n"}}'
 	zoo_container "$host" by-id running '{"HostConfig":{"NetworkMode":"'"$(engine "$host" GET /networks/plain | jq -r .Id)"'"}}'
 	zoo_container "$host" bridge running '{"HostConfig":{"NetworkMode":"default"}}'
 	zoo_container "$host" stopped-net exited '{"HostConfig":{"NetworkMode":"plain"}}'
