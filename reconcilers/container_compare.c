@@ -260,8 +260,7 @@ static void compare_fields(const struct pass *pass, struct action *action, struc
 	const json_t *observed = action->have->observed;
 	if (!action->have->ours)
 		observed = adopted_observed(observed, expected, arena);
-	schema_diff(&container_schema, observed, expected, resource_ignore(want),
-		    &action->changes);
+	schema_diff(&container_schema, observed, expected, resource_ignore(want), &action->changes);
 	action->known_after_pull = !image;
 }
 

@@ -143,8 +143,7 @@ static json_t *usual_value(const struct import *import, const struct import_item
  * without them would be another container nevertheless. */
 static void take_daemon_rows(struct import *import, struct import_item *item)
 {
-	for (size_t i = 0; i < container_schema.count; i++) {
-		const struct field *field = &container_schema.fields[i];
+	schema_foreach (&container_schema, field) {
 		const json_t *value = json_object_get(item->object->observed, field->key);
 
 		if (field->origin != ORIGIN_DAEMON || json_is_null(value) || !value ||
@@ -162,9 +161,7 @@ static void take_image_rows(struct import *import, struct import_item *item)
 {
 	if (pass_image(import->pass, resource_string(&item->resource, "image")))
 		return;
-	for (size_t i = 0; i < container_schema.count; i++) {
-		const struct field *field = &container_schema.fields[i];
-
+	schema_foreach (&container_schema, field) {
 		if (field->origin == ORIGIN_IMAGE &&
 		    !is_nothing(json_object_get(item->object->observed, field->key)))
 			import_take_row(import, item, field->key);
@@ -175,11 +172,8 @@ static void take_image_rows(struct import *import, struct import_item *item)
 
 static bool has_row(const char *pointer)
 {
-	for (size_t i = 0; i < container_schema.count; i++) {
-		const char *api = container_schema.fields[i].api;
-		const char *inspect = container_schema.fields[i].inspect;
-
-		if (str_eq(api, pointer) || str_eq(inspect, pointer))
+	schema_foreach (&container_schema, field) {
+		if (str_eq(field->api, pointer) || str_eq(field->inspect, pointer))
 			return true;
 	}
 	return false;
@@ -219,8 +213,8 @@ static void note_unsaid(struct import *import, struct import_item *item)
 
 static bool looks_secret(const char *name)
 {
-	static const char *const words[] = { "PASSWORD", "PASSWD",  "PASSPHRASE",  "SECRET",
-					     "TOKEN",	 "CREDENT", "PRIVATE_KEY", "API_KEY",
+	static const char *const words[] = { "PASSWORD", "PASSWD",    "PASSPHRASE",  "SECRET",
+					     "TOKEN",	 "CREDENT",   "PRIVATE_KEY", "API_KEY",
 					     "APIKEY",	 "ACCESS_KEY" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -284,8 +278,7 @@ static void add_network(struct import *import, const struct object *object, cons
 			json_object_set(said, key, value);
 	}
 	if (primary && asked_mac(import, object))
-		json_object_set_new(said, "mac_address",
-				    mac_normalize(asked_mac(import, object)));
+		json_object_set_new(said, "mac_address", mac_normalize(asked_mac(import, object)));
 	json_object_set_new(networks, reference ?: name, said);
 }
 

@@ -73,8 +73,7 @@ static bool is_taken(const struct import *import, const char *kind, const char *
 static const struct resource *declared_as(const struct import *import, const char *kind,
 					  const struct object *object)
 {
-	const struct desired *desired =
-		import->set ? set_desired(import->set, import->host) : NULL;
+	const struct desired *desired = import->set ? set_desired(import->set, import->host) : NULL;
 
 	for (size_t i = 0; desired && i < desired->count; i++) {
 		const struct resource *resource = desired->resources[i];
@@ -107,8 +106,8 @@ static const char *choose_name(struct import *import, const char *kind, const ch
 		return name;
 	if (len > NAME_MAX_LEN / 2)
 		name[NAME_MAX_LEN / 2] = '\0';
-	const char *base = arena_printf(arena, "%s-%.*s", name, NAME_MAX_LEN / 2 - NUMBER_LEN,
-					import->host);
+	const char *base =
+		arena_printf(arena, "%s-%.*s", name, NAME_MAX_LEN / 2 - NUMBER_LEN, import->host);
 	const char *free_name = base;
 	for (unsigned i = 2; is_taken(import, kind, free_name); i++)
 		free_name = arena_printf(arena, "%s-%u", base, i);
@@ -121,11 +120,11 @@ static json_t *fallbacks(struct import *import, const struct schema *schema)
 {
 	json_t *defaults = keep(import, json_object());
 
-	for (size_t i = 0; i < schema->count; i++) {
-		json_t *fallback = field_fallback(&schema->fields[i]);
+	schema_foreach (schema, field) {
+		json_t *fallback = field_fallback(field);
 
 		if (fallback)
-			json_object_set_new(defaults, schema->fields[i].key, fallback);
+			json_object_set_new(defaults, field->key, fallback);
 	}
 	return defaults;
 }
@@ -307,9 +306,8 @@ bool import_take_row(struct import *import, struct import_item *item, const char
 {
 	const struct importer *importer = item->reconciler->importer;
 	const struct field *field = schema_field(item->resource.kind->spec, key);
-	json_t *value = importer->row
-				? importer->row(import, item, field)
-				: json_incref(json_object_get(item->object->observed, key));
+	json_t *value = importer->row ? importer->row(import, item, field)
+				      : json_incref(json_object_get(item->object->observed, key));
 
 	return set_row(import, item, field, value);
 }
@@ -399,8 +397,7 @@ static void shorten(struct import *import, struct import_item *item)
 	size_t least = action.changes.list.count;
 	bool image_unknown = action.known_after_pull;
 	vec_done(&action.changes.list);
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
+	schema_foreach (schema, field) {
 		json_t *value = json_incref(json_object_get(item->spec, field->key));
 		enum shape shape = field->type->shape;
 
@@ -443,14 +440,15 @@ static void leave_rest(struct import *import, struct import_item *item)
 			str_append(&value, "a value");
 		else
 			schema_print_value(change->leaf, change->before ?: change->after, &value);
-		import_note(import, item,
-			    change->before
-				    ? "%s is %s, which its manifest can't say: it is left out of the "
-				      "comparison, and a replacement would lose it"
-				    : "%s is not there (%s would be usual), which its manifest can't "
-				      "say: it is left out of the comparison, and a replacement would "
-				      "have it",
-			    change->path, value.data);
+		import_note(
+			import, item,
+			change->before
+				? "%s is %s, which its manifest can't say: it is left out of the "
+				  "comparison, and a replacement would lose it"
+				: "%s is not there (%s would be usual), which its manifest can't "
+				  "say: it is left out of the comparison, and a replacement would "
+				  "have it",
+			change->path, value.data);
 		str_done(&value);
 	}
 	vec_done(&action.changes.list);
@@ -539,8 +537,9 @@ static bool leave_dependants(struct import *import)
 		schema_references(item->resource.kind->spec, item->spec, look_for, &missing);
 		if (!missing.kind)
 			continue;
-		item->left_out = arena_printf(import->pass->arena, "it needs %s/%s, which is left out",
-					      missing.kind, missing.name);
+		item->left_out =
+			arena_printf(import->pass->arena, "it needs %s/%s, which is left out",
+				     missing.kind, missing.name);
 		changed = true;
 	}
 	return changed;

@@ -22,7 +22,7 @@ struct import_item {
 	json_t *notes;	      /* sentences for the reader */
 	const char *left_out; /* why it gets no manifest, or NULL */
 	bool used;	      /* by another item that gets one */
-	bool declared; /* the manifests that are there have it: known for references only */
+	bool declared;	      /* the manifests that are there have it: known for references only */
 };
 
 struct import {
@@ -30,11 +30,11 @@ struct import {
 	/* Manifests that the new ones shall stand beside, or NULL. What they declare on the host
 	 * is left out, names that they use are not used again. */
 	const struct manifest_set *set;
-	const char *host;  /* the Host's name */
-	bool several;	   /* there are other hosts: resources must say where they are */
+	const char *host; /* the Host's name */
+	bool several;	  /* there are other hosts: resources must say where they are */
 	struct import_item **items;
 	size_t count, room;
-	struct desired desired; /* the items' resources */
+	struct desired desired;	   /* the items' resources */
 	struct patterns *patterns; /* compiled expressions of rows */
 };
 

@@ -87,8 +87,7 @@ static bool is_chosen(const json_t *info, const json_t *pool)
 		return str_has_prefix(subnet, "fd") && str_has_suffix(subnet, "::/64");
 	return parse_subnet(subnet, &base, &bits) &&
 	       (is_of_usual_pools(base, bits) || is_of_configured_pools(info, base, bits)) &&
-	       inet_pton(AF_INET, gateway, &binary) == 1 &&
-	       ntohl(binary.s_addr) == base + 1;
+	       inet_pton(AF_INET, gateway, &binary) == 1 && ntohl(binary.s_addr) == base + 1;
 }
 
 /* Engines give fixed addresses only where somebody chose the subnet. */

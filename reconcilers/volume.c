@@ -315,8 +315,7 @@ static void volume_compare(const struct pass *pass, struct action *action, struc
 	expected = schema_expect(&volume_schema, want->spec, NULL);
 	arena_defer(arena, release, expected);
 	schema_diff(&volume_schema,
-		    have->ours ? have->observed
-			       : adopted_observed(have->observed, expected, arena),
+		    have->ours ? have->observed : adopted_observed(have->observed, expected, arena),
 		    expected, resource_ignore(want), &action->changes);
 	action->verdict = VERDICT_KEEP;
 	if (action->changes.list.count)

@@ -57,7 +57,7 @@ struct options {
 	const char *project;  /* --project NAME: of the state's rows; import: of the manifests */
 	const char *out;      /* import: --out DIR */
 	const char *identity_file, *known_hosts; /* import: of a host given by its address */
-	char **args;	      /* positional, NULL-terminated */
+	char **args;				 /* positional, NULL-terminated */
 	int arg_count;
 	bool rest; /* there was a --: args[rest_at] and on came after it */
 	int rest_at;

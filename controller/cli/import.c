@@ -69,8 +69,8 @@ static void set_path(json_t *spec, const char *key, const char *path)
 		json_object_set_new(spec, key, json_string(absolute ?: path));
 }
 
-static void print_host(struct job *job, const char *project, const char *name,
-		       const json_t *spec, struct str *out)
+static void print_host(struct job *job, const char *project, const char *name, const json_t *spec,
+		       struct str *out)
 {
 	json_t *metadata = json_pack("{s:s}", "name", project);
 
@@ -389,9 +389,8 @@ static int write_files(struct job *job, const char *dir, const struct files *fil
 	if (io_make_dirs(dir, 0700, &err) < 0)
 		return command_fail(job->context, EXIT_REFUSED, &err);
 	while (written < files->list.count &&
-	       io_write_file(files->list.items[written].path, 0600,
-			     files->list.items[written].text, files->list.items[written].len,
-			     &err) == 0)
+	       io_write_file(files->list.items[written].path, 0600, files->list.items[written].text,
+			     files->list.items[written].len, &err) == 0)
 		written++;
 	if (written == files->list.count)
 		return EXIT_IN_STEP;

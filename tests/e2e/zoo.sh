@@ -25,6 +25,7 @@ zoo_networks() {
 	local host=$1
 	engine "$host" POST /networks/create '{"Name":"plain"}' >/dev/null
 	engine "$host" POST /networks/create '{"Name":"n"}' >/dev/null
+	# shellcheck disable=SC2016
 	engine "$host" POST /networks/create '{"Name":"unused_net","Labels":{"a":"b $c"}}' >/dev/null
 	engine "$host" POST /networks/create '{"Name":"inner","Internal":true,"Attachable":true}' >/dev/null
 	engine "$host" POST /networks/create '{"Name":"pooled","Options":{"com.docker.network.driver.mtu":"1400"},
