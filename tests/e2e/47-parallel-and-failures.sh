@@ -42,7 +42,7 @@ apply 3 "$m" --parallel 1 -o json
 assert_eq "$(jq -r '[.exit, .hosts[1].error.code, (.results[] | .host + " " + .outcome)] | @csv' "$WORK/stdout")" \
 	'3,"refused","h1 failed","h2 skipped"'
 expect_exit 0 "$DREY" status -f "$m"
-assert_contains "$WORK/stdout" NotStarted
+assert_contains "$WORK/stdout" "not begun, since changes failed"
 
 echo '# more are allowed: both are tried; 50 % of two is one'
 apply 3 "$m" --parallel 1 --max-failures 2
@@ -51,7 +51,7 @@ apply 3 "$m" --parallel 1 --max-failures 50%
 assert_contains "$WORK/stderr" 'drey: h2: not begun'
 apply 3 "$m" --parallel 1 --max-failures 100%
 assert_contains "$WORK/stderr" 'drey: h2: Container/web: failed: '
-for wrong in 0 0% 101% -1 x ''; do
+for wrong in 0 0% 101% -1 x; do
 	apply 2 "$m" "--max-failures=$wrong"
 	assert_contains "$WORK/stderr" "--max-failures: '$wrong' is no number of hosts such as 3"
 done
