@@ -53,6 +53,7 @@ class Scenario:
     services = ()  # Containers that run before and after
     containers = {"web": "running"}  # in the end
     networks = ["front"]
+    leftovers = set()  # that are there on purpose
     whole_volumes = ["data"]  # named ones; an anonymous one per container with /scratch comes on top
 
     async def prepare(self, host):
@@ -141,6 +142,7 @@ class Rename(Scenario):
 class Restore(Scenario):
     """A volume from its backup, while its data of today stay in the old generation."""
     command = ("backup", "restore", "data", "--yes")
+    leftovers = {"Volume/data"}  # the old generation
     services = ("web",)
 
     def __init__(self, host):
