@@ -294,6 +294,14 @@ static void note_other_claimant(const struct pass *pass, struct action *action, 
 	}
 }
 
+/* Made by `docker run --rm`, which drey never does. */
+static bool removes_itself(const struct object *have)
+{
+	const json_t *host = json_object_get(have->inspect, "HostConfig");
+
+	return json_is_true(json_object_get(host, "AutoRemove"));
+}
+
 static void decide(struct action *action)
 {
 	const struct object *have = action->have;
@@ -306,6 +314,10 @@ static void decide(struct action *action)
 	} else if (is_state(have, "dead")) {
 		action->verdict = VERDICT_REPLACE;
 		action->reason = "the engine failed to remove it and can't start it again";
+	} else if (have->ours && removes_itself(have)) {
+		/* No manifest says so; one that is adopted is left as it is. */
+		action->verdict = VERDICT_REPLACE;
+		action->reason = "somebody made it with --rm: it would be gone at its next stop";
 	} else if (action->verdict == VERDICT_KEEP && action->changes.list.count) {
 		action->verdict = VERDICT_UPDATE;
 	}
@@ -319,8 +331,7 @@ static void decide(struct action *action)
 	if (action->verdict != VERDICT_REPLACE)
 		return;
 	action->loses_data = !have->ours && have->layer_changed;
-	if (json_is_true(
-		    json_object_get(json_object_get(have->inspect, "HostConfig"), "AutoRemove")))
+	if (removes_itself(have))
 		action->warning = "the engine removes it as soon as it is stopped (--rm): it can't "
 				  "be put back should the new one fail";
 }

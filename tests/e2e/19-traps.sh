@@ -56,7 +56,7 @@ write_document "$m" Network plain 'hosts: [h1]' 'ipam: { driver: default }' 'int
 write_document "$m" Volume named 'hosts: [h1]' 'driver: local' 'driver_opts: {}'
 
 # --- what the image brings
-made 1,2,3,4,5,6,7 all rich:1
+made 1,2,3,4,5,6,7,41 all rich:1
 made 1,2 values rich:1 'environment: { FOO: mine, NEW: "", PATH: /bin }' 'labels: { one: mine, three: "" }'
 made 1,2,3,4,5,33 empty rich:1 'command: []' 'user: ""' 'environment: {}' 'labels: {}' 'expose: []'
 made 3 command rich:1 'command: ["exec sleep 1000"]'
@@ -85,13 +85,13 @@ made 12 no-limits busy:1 'pids_limit: -1' 'cpu_shares: 0' 'mem_limit: 0'
 made 13 runtime busy:1 'runtime: runc'
 made 14 bridge busy:1 'network_mode: bridge'
 runs 15 parent busy:1 'networks: [plain]' 'ipc: shareable'
-runs 15 child busy:1 'network_mode: service:parent' 'ipc: service:parent' 'pid: service:parent'
+runs 15,16 child busy:1 'network_mode: service:parent' 'ipc: service:parent' 'pid: service:parent'
 runs 16,23 host-network busy:1 'network_mode: host'
 made 16 named busy:1 'hostname: web' 'domainname: example.com'
 made 17 log busy:1 'logging: { driver: json-file, options: { max-file: "2" } }'
 made 17 log-driver busy:1 'logging: { driver: local }'
 made 18 ulimits busy:1 'ulimits: { nproc: 512 }'
-runs 10,11,13,14,16,17,18,20,21,30 plain-run busy:1
+runs 10,11,13,14,16,17,18,20,21,30,39 plain-run busy:1
 made 20,23 mighty busy:1 'privileged: true'
 made 23 mighty-ports busy:1 'privileged: true' 'ports: ["8010:80"]'
 
@@ -106,7 +106,7 @@ made 28 mounts busy:1 'volumes: ["/srv:/a/../srv//:ro", { type: bind, source: /h
 made 29 tmpfs busy:1 'tmpfs: [/run, "/tmp:rw,size=1m,noexec"]'
 runs 30,31 alias busy:1 'networks: { plain: { aliases: [www] }, both: { ipv4_address: 10.55.0.7, ipv6_address: "FD02::0:7" } }'
 runs 31 alias-named busy:1 'hostname: www' 'networks: { plain: { aliases: [www, web] } }'
-made 32,33 order busy:1 'networks: { plain: {}, both: {} }' 'dns: [10.0.0.2, 10.0.0.1]' 'cap_add: [SYS_TIME, CHOWN]' \
+made 32,33,40 order busy:1 'networks: { plain: {}, both: {} }' 'dns: [10.0.0.2, 10.0.0.1]' 'cap_add: [SYS_TIME, CHOWN]' \
 	'extra_hosts: { b: 10.0.0.2, a: 10.0.0.1 }' 'group_add: ["2", "1"]' 'environment: [B=1, A=2]'
 made 33 nothing busy:1 'environment: []' 'labels: {}' 'dns: []' 'cap_add: []' 'ports: []' 'volumes: []' 'extra_hosts: {}' \
 	'sysctls: {}' 'devices: []' 'tmpfs: []'
@@ -196,10 +196,10 @@ step 'what is removed from the manifest is removed, and nothing besides'
 # 34: of the environment, of labels; 43: nothing is ever removed in bulk, which takes more on older engines.
 engine h1 POST /volumes/create '{"Name":"foreign"}' >/dev/null
 rm "$m"/container-*.yaml
-made 34 removal busy:1 'environment: { A: "1", B: "2" }' 'labels: { a: "1", b: "2" }' 'ports: ["8030:80", "8031:81"]' \
+made 34,43 removal busy:1 'environment: { A: "1", B: "2" }' 'labels: { a: "1", b: "2" }' 'ports: ["8030:80", "8031:81"]' \
 	'volumes: ["named:/a", "named:/b"]'
 apply 0 "$m" --prune --max-removals 100
-made 34 removal busy:1 'environment: { A: "1" }' 'labels: { a: "1" }' 'ports: ["8030:80"]' 'volumes: ["named:/a"]'
+made 34,43 removal busy:1 'environment: { A: "1" }' 'labels: { a: "1" }' 'ports: ["8030:80"]' 'volumes: ["named:/a"]'
 diff_exits 1 "$m" -o json
 assert_eq "$(not_kept)" '[["Container/removal@h1","replace","environment.B labels.b ports[8031:81] expose[81/tcp] volumes[named:/b]"]]'
 apply 0 "$m"

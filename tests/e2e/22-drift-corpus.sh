@@ -192,6 +192,8 @@ drift paused 'post pause' 'update state' 'state: running'
 drift started 'post start' 'update state'
 drift unpaused 'post unpause' 'update state' 'state: paused'
 drift made-not-started 'anew_unstarted' 'update state' 'state: running'
+# No field says so: it would be gone at its next stop.
+drift removes-itself 'anew .HostConfig.AutoRemove=true' 'replace' 'state: running'
 drift removed 'gone' 'create' 'state: running'
 drift renamed 'post rename?name=somebody' 'update container_name'
 drift renamed-running 'post rename?name=somebody-else' 'update container_name' 'state: running'

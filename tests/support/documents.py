@@ -7,6 +7,8 @@
  - A block fenced as c is quoted from the file that the line above it links to. A line "..." stands for what is left out.
  - A command `drey ...` or `make ...` in a block fenced as sh or console, or in backticks, exists, with these options.
  - Links inside of the tree lead somewhere, to a heading where they name one.
+ - docs/traps.md has a row for each trap, and each test that a row names exists: one of that number where it is a container of
+   tests/e2e/19-traps.sh.
 
 DREY names the program. Ends with "N passed, N failed", a check for each block, command and link.
 """
@@ -213,7 +215,46 @@ def link_fault(page, target):
     return None
 
 
+# --- traps
+
+TRAPS = 43  # of research into what other tools stumble over
+
+
+def trap_test_fault(number, file, name):
+    """A container of 19-traps.sh, a change of the drift corpus, or a unit test."""
+    folder = "tests/e2e" if file.endswith(".sh") else "tests/unit/reconcilers"
+    source = TOP / folder / file
+    if not source.is_file():
+        return f"{folder}/{file} is not there"
+    text, word = source.read_text(), re.escape(name)
+    if file.endswith(".c"):
+        found = re.search(rf"^Test\(\w+, {word}\)", text, flags=re.M)
+    elif file.startswith("19-"):
+        calls = re.findall(rf"\b(?:made|runs) ([\d,]+) {word} ", text)
+        found = any(str(number) in call.split(",") for call in calls)
+    else:
+        found = re.search(rf"\bdrift {word} ", text)
+    return None if found else f"{file} has no {name} for trap {number}"
+
+
+def check_traps():
+    page = TOP / "docs/traps.md"
+    number = 0
+    for line, row in enumerate(page.read_text().split("\n"), 1):
+        match = re.match(r"\| (\d+) \|.*\| ([^|]+) \|$", row)
+        if not match:
+            continue
+        number += 1
+        check(page, line, None if int(match[1]) == number else f"trap {number} is missing")
+        tests = re.findall(r"`([\w.-]+)`: ([\w-]+)", match[2])
+        check(page, line, None if tests else f"trap {number} has no test")
+        for file, name in tests:
+            check(page, line, trap_test_fault(number, file, name))
+    check(page, 1, None if number == TRAPS else f"{number} traps of {TRAPS}")
+
+
 def main():
+    check_traps()
     for page in PAGES:
         text = page.read_text()
         for line, language, above, content in blocks(text):

@@ -505,6 +505,23 @@ Test(container_compare, one_that_the_engine_removes_when_it_stops_cannot_be_put_
 	cr_expect(strstr(action->warning, "can't be put back"));
 }
 
+/* No field of a manifest says it, so it shows as a replacement with a reason. */
+Test(container_compare, one_of_ours_that_would_be_gone_when_it_stops_is_replaced)
+{
+	struct object *object;
+	struct action *action;
+
+	for (int adopted = 0; adopted < 2; adopted++) {
+		host(HEAD "plain, adopt: true }\nspec: { image: busy:1 }\n");
+		object = pass_has_container(recorded("plain"), adopted ? NULL : "plain");
+		json_object_set_new(json_object_get(object->inspect, "HostConfig"), "AutoRemove",
+				    json_true());
+		action = pass_compare("Container", "plain");
+		expect(action, adopted ? VERDICT_KEEP : VERDICT_REPLACE, "");
+		cr_expect(adopted || strstr(action->reason, "--rm"));
+	}
+}
+
 Test(container_compare, mount_points_are_no_changes_of_a_container)
 {
 	struct object *object;
