@@ -3,17 +3,9 @@
  * The floor under `drey diff`: a bare client over the same tunnel that connects, lists all
  * containers and inspects each, 8 requests in flight, and throws the answers away.
  *
- * floor ADDRESS IDENTITY KNOWN_HOSTS: prints how many were inspected.
+ * floor ADDRESS[:PORT] IDENTITY KNOWN_HOSTS: prints how many were inspected.
  */
-#include "controller/base/mem.h"
-#include "controller/base/str.h"
-#include "controller/host/tunnel.h"
-
-#include <curl/curl.h>
-#include <jansson.h>
-#include <stdio.h>
-
-enum { IN_FLIGHT = 8 };
+#include "tests/bench/client.h"
 
 struct client {
 	const char *socket;
@@ -21,33 +13,11 @@ struct client {
 	CURL *easy[IN_FLIGHT];
 };
 
-static int fail(const char *what)
-{
-	fprintf(stderr, "floor: %s\n", what);
-	return 1;
-}
-
-static size_t keep(char *data, size_t size, size_t count, void *ctx)
-{
-	str_append_n(ctx, data, size * count);
-	return size * count;
-}
-
 static size_t drop(char *data, size_t size, size_t count, void *ctx)
 {
 	(void)data;
 	(void)ctx;
 	return size * count;
-}
-
-static void aim(CURL *easy, const char *socket, const char *path)
-{
-	CLEANUP(cleanup_free) char *url = xasprintf("http://engine%s", path);
-
-	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, socket);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_URL, url);
 }
 
 static json_t *list(struct client *client)
@@ -126,28 +96,12 @@ static int measure(struct client *client)
 
 int main(int argc, char **argv)
 {
-	struct error err = ERROR_INIT;
 	struct tunnel *tunnel;
-	struct tunnel_host *host;
 	struct client client = { 0 };
 
 	if (argc != 4)
-		return fail("usage: floor ADDRESS IDENTITY KNOWN_HOSTS");
-	struct tunnel_options options = {
-		.name = "floor",
-		.user = "root",
-		.host = argv[1],
-		.port = 22,
-		.identity_file = argv[2],
-		.known_hosts = argv[3],
-		.docker_socket = "/var/run/docker.sock",
-		.connect_timeout_ms = 10000,
-	};
-	if (tunnel_new(NULL, &tunnel, &err) < 0 ||
-	    tunnel_add_host(tunnel, &options, &host, &err) < 0 ||
-	    tunnel_host_connect(host, &err) < 0)
-		return fail(err.text);
-	client.socket = tunnel_host_socket(host);
+		return fail("usage: floor ADDRESS[:PORT] IDENTITY KNOWN_HOSTS");
+	client.socket = log_in(argv[1], argv[2], argv[3], &tunnel);
 	int rc = measure(&client);
 	tunnel_free(tunnel);
 	return rc;

@@ -24,11 +24,13 @@ requests from 1; without it the rule holds for each. The first rule that matches
   set=PATH=JSON    set a field of a JSON reply, e.g. set=ApiVersion="1.24" or set=0.State="running"
 
 The log has a JSON object a line. "request": when its head had been read; "reply": when its last byte had been sent;
-"piece": a piece of a reply of /events. "t_us" is the monotonic clock, "wall_us" the wall's.
+"piece": a piece of a reply of /events. "t_us" is the monotonic clock, "wall_us" the wall's. With --bodies also "sent" and
+"answered": the bodies of a request and of its reply, in base64.
 """
 
 import argparse
 import asyncio
+import base64
 import json
 import os
 import re
@@ -227,8 +229,8 @@ def peer_of(writer):
 
 
 class Proxy:
-    def __init__(self, upstream, rules, log, victim=None):
-        self.upstream, self.rules, self.log_file = upstream, rules, log
+    def __init__(self, upstream, rules, log, bodies=False, victim=None):
+        self.upstream, self.rules, self.log_file, self.bodies = upstream, rules, log, bodies
         self.victim = victim  # the number of the process that kill= means
         self.requests = 0
         self.connections = 0
@@ -238,6 +240,10 @@ class Proxy:
             record = {"event": event, "t_us": time.monotonic_ns() // 1000, "wall_us": time.time_ns() // 1000, **fields}
             self.log_file.write(json.dumps(record) + "\n")
             self.log_file.flush()
+
+    def log_body(self, event, number, body):
+        if self.bodies and body:
+            self.log(event, number=number, body=base64.b64encode(body).decode())
 
     async def connection(self, reader, writer):
         self.connections += 1
@@ -279,7 +285,7 @@ class Proxy:
             return
 
         up_writer.write(head.encode())
-        sending = asyncio.ensure_future(self.send_body(head, reader, up_writer))
+        sending = asyncio.ensure_future(self.send_body(number, head, reader, up_writer))
         gone = writer.transport.get_protocol().gone
         try:
             reply = await unless_gone(gone, read_reply_head(up_reader, writer))
@@ -305,12 +311,15 @@ class Proxy:
         self.log("reply", **about, status=0, bytes=0)
         raise Dropped
 
-    @staticmethod
-    async def send_body(head, reader, up_writer):
-        async for raw, _ in pieces(reader, head, False):
+    async def send_body(self, number, head, reader, up_writer):
+        body = b""
+        async for raw, data in pieces(reader, head, False):
+            if self.bodies:
+                body += data
             up_writer.write(raw)
             await up_writer.drain()
         await up_writer.drain()
+        self.log_body("sent", number, body)
 
     async def invented(self, rule, about, writer):
         body = rule.get("body", '{"message":"refused by a rule"}').encode()
@@ -360,12 +369,15 @@ class Proxy:
         writer.write(raw_head)
         # The head goes at once: a stream of events may have nothing else to say for hours.
         await writer.drain()
-        sent = 0
+        sent, body = 0, rewritten or b""
         if rewritten is not None:
             sent = await self.send(rule, about, writer, rewritten, rewritten, sent)
         elif not bodiless:
             async for raw, data in pieces(up_reader, reply, True):
                 sent = await self.send(rule, about, writer, raw, data, sent)
+                if self.bodies:
+                    body += data
+        self.log_body("answered", about["number"], body)
         self.log("reply", **about, status=status, bytes=sent)
         if not bodiless and not reply.chunked() and not reply.get("content-length"):
             raise Dropped
@@ -403,7 +415,8 @@ def number_in(path):
 
 async def serve(options, rules):
     with open(options.log or os.devnull, "a", encoding="utf-8") as log:
-        proxy = Proxy(options.upstream, rules, log if options.log else None, lambda: number_in(options.victim))
+        proxy = Proxy(options.upstream, rules, log if options.log else None, options.bodies,
+                      lambda: number_in(options.victim))
         server = await listen(proxy, options.listen)
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
@@ -422,6 +435,7 @@ def main():
     parser.add_argument("--rule", action="append", default=[])
     parser.add_argument("--log", metavar="FILE")
     parser.add_argument("--victim", metavar="FILE", help="holds the number of the process that kill= means")
+    parser.add_argument("--bodies", action="store_true", help="log bodies too")
     options = parser.parse_args()
     try:
         rules = [Rule(text) for text in options.rule]
