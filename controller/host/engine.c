@@ -88,6 +88,27 @@ static int negotiate(struct engine *engine, struct error *err)
 		     json_string_value(json_object_get(engine->version, "MinAPIVersion")), err);
 }
 
+static struct engine *engine_new(const struct engine_options *options)
+{
+	struct engine *engine = xcalloc(1, sizeof(*engine));
+
+	engine->name = xstrdup(options->name);
+	engine->socket_path = xstrdup(options->socket_path);
+	engine->tunnel = options->tunnel;
+	engine->connect_timeout_ms = options->connect_timeout_ms;
+	engine->request_timeout_ms = options->request_timeout_ms;
+	engine->max_in_flight = options->max_in_flight > 0 ? options->max_in_flight : 8;
+	engine->log = options->log;
+	atomic_init(&engine->interrupted, false);
+	pthread_mutex_init(&engine->lock, NULL);
+	engine->multi = curl_multi_init();
+	if (!engine->multi)
+		abort();
+	/* One kept connection for each request in flight, and one for an event stream. */
+	curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)engine->max_in_flight + 1);
+	return engine;
+}
+
 int engine_open(const struct engine_options *options, struct engine **ret_engine, struct error *err)
 {
 	const struct sockaddr_un room;
@@ -97,20 +118,7 @@ int engine_open(const struct engine_options *options, struct engine **ret_engine
 				 "the socket path \"%s\" must be absolute and shorter than %zu "
 				 "bytes",
 				 options->socket_path, sizeof(room.sun_path));
-	struct engine *engine = xcalloc(1, sizeof(*engine));
-	engine->name = xstrdup(options->name);
-	engine->socket_path = xstrdup(options->socket_path);
-	engine->tunnel = options->tunnel;
-	engine->connect_timeout_ms = options->connect_timeout_ms;
-	engine->request_timeout_ms = options->request_timeout_ms;
-	engine->max_in_flight = options->max_in_flight > 0 ? options->max_in_flight : 8;
-	engine->log = options->log;
-	atomic_init(&engine->interrupted, false);
-	engine->multi = curl_multi_init();
-	if (!engine->multi)
-		abort();
-	/* One kept connection for each request in flight, and one for an event stream. */
-	curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)engine->max_in_flight + 1);
+	struct engine *engine = engine_new(options);
 	if (negotiate(engine, err)) {
 		engine_close(engine);
 		return -1;
@@ -119,9 +127,10 @@ int engine_open(const struct engine_options *options, struct engine **ret_engine
 	return 0;
 }
 
-int engine_open_beside(const struct engine *engine, struct engine **ret_engine, struct error *err)
+/* The options of one more to the same place. */
+static struct engine_options options_of(const struct engine *engine)
 {
-	struct engine_options options = {
+	return (struct engine_options){
 		.name = engine->name,
 		.socket_path = engine->socket_path,
 		.tunnel = engine->tunnel,
@@ -130,18 +139,54 @@ int engine_open_beside(const struct engine *engine, struct engine **ret_engine, 
 		.max_in_flight = 1,
 		.log = engine->log,
 	};
+}
+
+int engine_open_beside(const struct engine *engine, struct engine **ret_engine, struct error *err)
+{
+	struct engine_options options = options_of(engine);
 
 	return engine_open(&options, ret_engine, err);
+}
+
+struct engine *engine_handle(struct engine *engine)
+{
+	struct engine_options options = options_of(engine);
+	struct engine *handle = engine_new(&options);
+
+	handle->api = engine->api;
+	handle->guard = engine->guard;
+	handle->guard_ctx = engine->guard_ctx;
+	handle->of = engine;
+	pthread_mutex_lock(&engine->lock);
+	handle->next_handle = engine->handles;
+	engine->handles = handle;
+	atomic_store(&handle->interrupted, atomic_load(&engine->interrupted));
+	pthread_mutex_unlock(&engine->lock);
+	return handle;
+}
+
+static void forget_handle(struct engine *engine, const struct engine *handle)
+{
+	struct engine **link = &engine->handles;
+
+	pthread_mutex_lock(&engine->lock);
+	while (*link != handle)
+		link = &(*link)->next_handle;
+	*link = handle->next_handle;
+	pthread_mutex_unlock(&engine->lock);
 }
 
 void engine_close(struct engine *engine)
 {
 	if (!engine)
 		return;
+	if (engine->of)
+		forget_handle(engine->of, engine);
 	VEC_FOREACH (CURL **, easy, &engine->idle)
 		curl_easy_cleanup(*easy);
 	vec_done(&engine->idle);
 	curl_multi_cleanup(engine->multi);
+	pthread_mutex_destroy(&engine->lock);
 	json_decref(engine->version);
 	free(engine->name);
 	free(engine->socket_path);
@@ -150,8 +195,14 @@ void engine_close(struct engine *engine)
 
 void engine_interrupt(struct engine *engine)
 {
+	pthread_mutex_lock(&engine->lock);
 	atomic_store(&engine->interrupted, true);
 	curl_multi_wakeup(engine->multi);
+	for (struct engine *handle = engine->handles; handle; handle = handle->next_handle) {
+		atomic_store(&handle->interrupted, true);
+		curl_multi_wakeup(handle->multi);
+	}
+	pthread_mutex_unlock(&engine->lock);
 }
 
 void engine_set_guard(struct engine *engine, int (*guard)(void *ctx, struct error *err), void *ctx)

@@ -40,9 +40,13 @@ struct engine_options {
 /* Connects and negotiates. Errors say what to do; whose they are is for the caller to say. */
 MUST_CHECK int engine_open(const struct engine_options *options, struct engine **ret_engine,
 			   struct error *err);
-/* Another one to the same place, for another thread. */
+/* Another one to the same place, for another thread, which nobody interrupts with this one. */
 MUST_CHECK int engine_open_beside(const struct engine *engine, struct engine **ret_engine,
 				  struct error *err);
+/* A second handle on an open engine, for another thread: connections of its own, the same version
+ * and guard (which then is asked on both threads); engine_interrupt() of the first one ends its
+ * requests as well. Closed before the first is. */
+struct engine *engine_handle(struct engine *engine);
 void engine_close(struct engine *engine);
 
 /* From any thread: makes the request that runs, and all later ones, end with ERROR_CANCELLED. */

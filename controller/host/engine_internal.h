@@ -5,6 +5,7 @@
 #include "controller/host/engine.h"
 
 #include <curl/curl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "controller/base/vec.h"
@@ -25,6 +26,10 @@ struct engine {
 	atomic_bool interrupted;
 	int (*guard)(void *ctx, struct error *err);
 	void *guard_ctx;
+	/* Handles for other threads, which are interrupted with it; under lock. */
+	pthread_mutex_t lock;
+	struct engine *handles, *next_handle;
+	struct engine *of; /* whose handle this one is; NULL: nobody's */
 };
 
 /* Runs what the feed gives, max_in_flight at a time; each gets its own err. -1 with *err when all

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "controller/plan/execute.h"
 
+#include <string.h>
+
 #include "controller/base/io.h"
+#include "controller/plan/crew.h"
 
 const char *outcome_name(enum outcome outcome)
 {
@@ -69,32 +72,159 @@ static void run(struct pass *pass, const struct action *action, struct result *r
 		result->outcome = OUTCOME_FAILED;
 }
 
-static void execute(struct pass *pass, const struct action *action, const struct results *results,
-		    struct result *result)
-{
-	const struct result *obstacle;
+/* --- what may run beside what --- */
 
+enum { CREW_SIZE = 4 }; /* an engine's own work for a container keeps a processor or two busy */
+
+/*
+ * Containers that come or go, or are started or limited, have nothing to do with each other.
+ * Everything else is alone: a replacement (from the stop to the gate nothing else may start on its
+ * network), what waits for a backup, what gives a name to somebody else, networks and volumes.
+ */
+static bool may_overlap(const struct action *action)
+{
+	if (strcmp(action->kind->name, "Container") != 0 || action->backup_first ||
+	    action->namesake)
+		return false;
 	switch (action->verdict) {
-	case VERDICT_KEEP:
-	case VERDICT_LEFTOVER:
+	case VERDICT_CREATE:
+	case VERDICT_REMOVE:
+		return true;
+	case VERDICT_UPDATE:
+		VEC_FOREACH (const struct change *, change, &action->changes.list) {
+			if (change->effect != EFFECT_STATE &&
+			    (change->effect != EFFECT_LIVE ||
+			     strcmp(change->field->key, "container_name") == 0))
+				return false;
+		}
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool share_volume(const struct action *a, const struct action *b)
+{
+	const json_t *mount, *other;
+	size_t i, j;
+
+	json_array_foreach (resource_get(a->want, "volumes"), i, mount) {
+		const char *source = json_string_value(json_object_get(mount, "source"));
+
+		json_array_foreach (resource_get(b->want, "volumes"), j, other) {
+			if (source &&
+			    str_eq(source, json_string_value(json_object_get(other, "source"))))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Both would pull one image, or fill one new volume with what their images have there. */
+static bool collide(const struct action *a, const struct action *b)
+{
+	if (!a->want || !b->want)
+		return false;
+	if (a->known_after_pull && b->known_after_pull &&
+	    str_eq(resource_string(a->want, "image"), resource_string(b->want, "image")))
+		return true;
+	return a->verdict == VERDICT_CREATE && b->verdict == VERDICT_CREATE && share_volume(a, b);
+}
+
+/* --- the whole --- */
+
+struct execution {
+	struct pass *pass;
+	struct results *results;
+	void (*done)(void *ctx, const struct result *result);
+	void *ctx;
+	struct crew *crew;     /* NULL: not needed so far */
+	VEC(size_t) under_way; /* with the crew */
+};
+
+static void tell(const struct execution *execution, const struct result *result)
+{
+	struct results *results = execution->results;
+
+	results->done += result->outcome == OUTCOME_DONE;
+	results->failed += result->outcome == OUTCOME_FAILED;
+	results->refused += result->outcome == OUTCOME_REFUSED;
+	results->blocked += result->outcome == OUTCOME_BLOCKED;
+	if (execution->done)
+		execution->done(execution->ctx, result);
+}
+
+static void take_back(struct execution *execution)
+{
+	const struct result *result = crew_wait(execution->crew);
+	size_t index = (size_t)(result - execution->results->items), at = 0;
+
+	while (execution->under_way.items[at] != index)
+		at++;
+	execution->under_way.items[at] = execution->under_way.items[--execution->under_way.count];
+	tell(execution, result);
+}
+
+/* Is something under way that this action must wait for? */
+static bool must_wait(const struct execution *execution, const struct action *action)
+{
+	bool overlaps = may_overlap(action);
+
+	VEC_FOREACH (const size_t *, at, &execution->under_way) {
+		if (!overlaps || collide(action, execution->results->items[*at].action))
+			return true;
+		for (size_t i = 0; i < action->after_count; i++) {
+			if (action->after[i] == *at)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What needs no engine. False: it is to be run. */
+static bool settle(const struct execution *execution, struct result *result)
+{
+	const struct action *action = result->action;
+	const struct result *obstacle = find_obstacle(action, execution->results);
+
+	if (action->verdict == VERDICT_KEEP || action->verdict == VERDICT_LEFTOVER) {
 		result->outcome = OUTCOME_KEPT;
-		return;
-	case VERDICT_REFUSE:
+	} else if (action->verdict == VERDICT_REFUSE) {
 		result->outcome = OUTCOME_REFUSED;
 		error_set(&result->err, ERROR_REFUSED, "%s",
 			  action->reason ? action->reason : "refused");
-		return;
-	default:
-		break;
-	}
-	obstacle = find_obstacle(action, results);
-	if (is_cancelled(pass)) {
+	} else if (is_cancelled(execution->pass)) {
 		result->outcome = OUTCOME_CANCELLED;
 		error_set(&result->err, ERROR_CANCELLED, "not reached before the interruption");
 	} else if (obstacle) {
 		block(result, obstacle);
 	} else {
-		run(pass, action, result);
+		return false;
+	}
+	return true;
+}
+
+static bool hand_over(struct execution *execution, struct result *result)
+{
+	if (!may_overlap(result->action))
+		return false;
+	if (!execution->crew)
+		execution->crew = crew_new(execution->pass, CREW_SIZE, run);
+	if (!crew_hand_over(execution->crew, result))
+		return false;
+	vec_push(&execution->under_way, (size_t)(result - execution->results->items));
+	return true;
+}
+
+static void execute(struct execution *execution, struct result *result)
+{
+	while (must_wait(execution, result->action))
+		take_back(execution);
+	if (settle(execution, result)) {
+		tell(execution, result);
+	} else if (!hand_over(execution, result)) {
+		run(execution->pass, result->action, result);
+		tell(execution, result);
 	}
 }
 
@@ -120,6 +250,7 @@ void plan_skip(const struct plan *plan, struct arena *arena, const struct error 
 		.count = plan->count,
 	};
 
+	const struct execution execution = { .results = &results };
 	for (size_t i = 0; i < plan->count; i++) {
 		struct result *result = &results.items[i];
 
@@ -129,7 +260,7 @@ void plan_skip(const struct plan *plan, struct arena *arena, const struct error 
 			result->err = *why;
 			results.skipped++;
 		} else {
-			execute(NULL, result->action, &results, result);
+			settle(&execution, result);
 			results.refused += result->outcome == OUTCOME_REFUSED;
 		}
 	}
@@ -144,18 +275,21 @@ void plan_execute(struct pass *pass, const struct plan *plan, struct arena *aren
 		.items = arena_alloc(arena, (plan->count + 1) * sizeof(struct result)),
 		.count = plan->count,
 	};
+	struct execution execution = {
+		.pass = pass,
+		.results = &results,
+		.done = done,
+		.ctx = ctx,
+	};
 
 	for (size_t i = 0; i < plan->count; i++) {
-		struct result *result = &results.items[i];
-
-		result->action = &plan->actions[i];
-		execute(pass, result->action, &results, result);
-		results.done += result->outcome == OUTCOME_DONE;
-		results.failed += result->outcome == OUTCOME_FAILED;
-		results.refused += result->outcome == OUTCOME_REFUSED;
-		results.blocked += result->outcome == OUTCOME_BLOCKED;
-		if (done)
-			done(ctx, result);
+		results.items[i].action = &plan->actions[i];
+		execute(&execution, &results.items[i]);
 	}
+	while (execution.under_way.count > 0)
+		take_back(&execution);
+	if (execution.crew)
+		crew_free(execution.crew);
+	vec_done(&execution.under_way);
 	*ret_results = results;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Carries a plan out: actions whose dependencies have succeeded run, in order; a failure blocks
- * only its dependants.
+ * only its dependants. Containers that have nothing to do with each other come, go and start
+ * several at a time.
  */
 #pragma once
 
@@ -36,7 +37,8 @@ bool plan_changes_anything(const struct plan *plan);
 void plan_skip(const struct plan *plan, struct arena *arena, const struct error *why,
 	       struct results *ret_results);
 
-/* `done` is told of each result as it comes; may be NULL. */
+/* `done` is told of each result as it comes, in this thread; may be NULL. Hooks of the pass may run
+ * in another one, never two at once. */
 void plan_execute(struct pass *pass, const struct plan *plan, struct arena *arena,
 		  void (*done)(void *ctx, const struct result *result), void *ctx,
 		  struct results *ret_results);

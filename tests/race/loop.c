@@ -194,14 +194,21 @@ static void write_hosts(int count, const char *timeout)
 	str_done(&text);
 }
 
-static void write_container(const char *image)
+/* Four containers that have nothing to do with each other: they are carried out by several threads.
+ */
+static void write_containers(const char *image)
 {
-	CLEANUP(cleanup_free)
-	char *text = xasprintf("apiVersion: drey/v1\nkind: Container\nmetadata: { name: web }\n"
-			       "spec: { image: %s }\n",
-			       image);
+	static const char *const names[] = { "web", "api", "job", "queue" };
 
-	write_file("web.yaml", text);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		CLEANUP(cleanup_free) char *file = xasprintf("%s.yaml", names[i]);
+		CLEANUP(cleanup_free)
+		char *text = xasprintf("apiVersion: drey/v1\nkind: Container\n"
+				       "metadata: { name: %s }\nspec: { image: %s-%s }\n",
+				       names[i], names[i], image);
+
+		write_file(file, text);
+	}
 }
 
 /* --- what happens to it */
@@ -232,7 +239,7 @@ static void *drive(void *arg)
 {
 	(void)arg;
 	wait_looks(0, ENGINES - 1, 3);
-	write_container("web:2");
+	write_containers("of:2");
 	wait_load();
 	wait_looks(0, ENGINES - 1, 3);
 	write_file("bad.yaml", "kind: [");
@@ -297,7 +304,7 @@ int main(void)
 	for (int i = 0; i < ENGINES; i++)
 		start_engine(&bench.engines[i], i);
 	write_hosts(ENGINES, "5s");
-	write_container("web:1");
+	write_containers("of:1");
 	struct loop_options options = {
 		.dir = manifests,
 		.state_dir = state,
