@@ -252,9 +252,7 @@ static void decode_spec(struct decoding *d, const struct node *node)
 	schema_foreach (schema, field) {
 		if (!(field->flags & FIELD_PATH) || !json_object_get(d->spec, field->key))
 			continue;
-		if (strcmp(field->key, "env_file") == 0)
-			env_file_apply(d->load, node, d->spec);
-		else
+		if (!env_file_apply(d->load, field->key, node, d->spec))
 			resolve_path(d, field, node);
 	}
 	if (schema_field(schema, "labels"))

@@ -161,6 +161,17 @@ void decode_choice_fault(struct decode *decode, const struct field *field, const
 	size_t count = 0;
 	struct str list;
 
+	for (const struct refused *r = field->refused; r && r->key && node->type == NODE_SCALAR;
+	     r++) {
+		size_t len = strlen(r->key);
+
+		if (strcmp(r->key, node->text) == 0 ||
+		    (r->key[len - 1] == '*' && strncmp(r->key, node->text, len - 1) == 0)) {
+			decode_fault(decode, node, "%s is not taken: %s",
+				     decode_found(decode, node), r->why);
+			return;
+		}
+	}
 	str_init(&list, 0);
 	for (; field->choices[count]; count++)
 		str_printf(&list, "%s%s", count ? ", " : "", field->choices[count]);

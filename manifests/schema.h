@@ -151,6 +151,11 @@ struct field {
 	const struct schema *of; /* type_object, type_objects, type_object_map */
 	/* NULL-terminated. type_enum: all there are; text with a pattern: the words to tell of. */
 	const char *const *choices;
+	/* As many as choices, or NULL: the minor API version that brought each word; 0: all have
+	 * it. */
+	const unsigned *choices_since;
+	/* Words that people try and that are not taken; NULL key at the end, or NULL. */
+	const struct refused *refused;
 	int64_t min, max;    /* type_int, type_size, type_duration; both 0: no bounds */
 	const char *pattern; /* POSIX extended expression for strings and map keys */
 	/* JSON pointer (RFC 6901) into the create body; NULL: none. In the schema of an object it
@@ -162,7 +167,9 @@ struct field {
 	const char *fallback;	   /* canonical JSON text of the default: "\"no\"", "[]" */
 	enum origin origin;
 	enum effect effect;
-	unsigned since;	 /* minor API version that brought it: 44 for 1.44 */
+	unsigned since; /* minor API version that brought it: 44 for 1.44 */
+	/* With EFFECT_LIVE: the version from which on it really is; before, a change replaces. */
+	unsigned live_since;
 	unsigned flags;	 /* enum field_flags */
 	const char *ref; /* kind that this string, or each map key, names */
 	/* Which kind the value names, where that depends on its object; NULL: none. */
@@ -184,9 +191,10 @@ struct short_form {
 	bool (*print)(const json_t *object, struct str *out);
 };
 
-/* A key that people try (Compose has it) and that has no row: why, and what to do instead. */
+/* A key that people try (Compose has it) and that has no row, or a word that is no value: why,
+ * and what to do instead. */
 struct refused {
-	const char *key;
+	const char *key; /* a word that ends in '*': all that begin so */
 	const char *why; /* a sentence without full stop: "images are built elsewhere; ..." */
 };
 

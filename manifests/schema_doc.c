@@ -94,6 +94,15 @@ static void print_row(const struct field *field, const char *path, struct str *o
 	for (size_t i = 0; field->choices && field->choices[i]; i++)
 		str_printf(out, "%s`%s`%s", i ? ", " : " One of ", field->choices[i],
 			   field->choices[i + 1] ? "" : ".");
+	for (const struct refused *r = field->refused; r && r->key; r++)
+		str_printf(out, " Not `%s`: %s.", r->key, r->why);
+	for (size_t i = 0; field->choices_since && field->choices[i]; i++) {
+		if (field->choices_since[i])
+			str_printf(out, " `%s` since API 1.%u.", field->choices[i],
+				   field->choices_since[i]);
+	}
+	if (field->live_since)
+		str_printf(out, " Changed in place since API 1.%u only.", field->live_since);
 	if (field->flags & FIELD_SECRET)
 		str_append(out, " Secret: never shown.");
 	if (field->flags & FIELD_KEY)
@@ -153,8 +162,8 @@ void schema_markdown(const struct kind *kind, struct str *out)
 	print_tables(kind->spec, "spec", 3, out);
 	if (!kind->spec->refused || !kind->spec->refused->key)
 		return;
-	str_append(out,
-		   "\n## What Compose has and drey has not\n\n| Field | Instead |\n|---|---|\n");
+	str_append(out, "\n## What Compose or the engine has and drey has not\n\n| Field | Instead "
+			"|\n|---|---|\n");
 	for (const struct refused *r = kind->spec->refused; r->key; r++) {
 		str_printf(out, "| `%s` | ", r->key);
 		print_cell(r->why, false, out);

@@ -4,6 +4,7 @@
  * it would show if a container, network or volume were made anew.
  */
 #include "controller/base/mem.h"
+#include "controller/base/str.h"
 #include "manifests/pointer.h"
 #include "manifests/schema_types.h"
 
@@ -65,6 +66,19 @@ static int check_members(const struct field *field, const json_t *value, int eng
 	return 0;
 }
 
+/* The version that a row needs for this value of it. */
+static unsigned needed_api(const struct field *field, const json_t *value)
+{
+	unsigned needed = field->since;
+
+	for (size_t i = 0; field->choices_since && field->choices[i]; i++) {
+		if (str_eq(json_string_value(value), field->choices[i]) &&
+		    field->choices_since[i] > needed)
+			needed = field->choices_since[i];
+	}
+	return needed;
+}
+
 static int check_object(const struct schema *schema, const json_t *object, int engine_api,
 			const char *path, struct error *err)
 {
@@ -74,13 +88,17 @@ static int check_object(const struct schema *schema, const json_t *object, int e
 		if (!value)
 			continue;
 		CLEANUP(cleanup_free) char *at = xasprintf("%s.%s", path, field->key);
-		if ((int)field->since > engine_api) {
-			const char *release = engine_release(field->since);
+		unsigned needed = needed_api(field, value);
+		if ((int)needed > engine_api) {
+			const char *release = engine_release(needed);
+			bool word = needed > field->since;
 
 			return error_set(err, ERROR_UNSUPPORTED,
-					 "%s needs Engine API 1.%u (Engine %s), the host has 1.%d",
-					 at, field->since, release ? release : "of a later release",
-					 engine_api);
+					 "%s%s%s needs Engine API 1.%u (Engine %s), the host has "
+					 "1.%d",
+					 at, word ? " of " : "",
+					 word ? json_string_value(value) : "", needed,
+					 release ? release : "of a later release", engine_api);
 		}
 		if (field->of && check_members(field, value, engine_api, at, err) < 0)
 			return -1;

@@ -70,6 +70,8 @@ static void print_field(const char *path, const struct field *field, bool member
 	}
 	if (field->choices)
 		print_choices(field, out);
+	for (const struct refused *r = field->refused; r && r->key; r++)
+		str_printf(out, "  not        %s: %s\n", r->key, r->why);
 	if (field->of && field->of->short_form)
 		str_printf(out, "  short      %s\n", field->of->short_form->syntax);
 	if (!member || field->effect != EFFECT_NONE)
@@ -78,6 +80,14 @@ static void print_field(const char *path, const struct field *field, bool member
 		str_printf(out, "  diff       %s\n", silence(field));
 	if (field->since)
 		str_printf(out, "  needs      Engine API 1.%u\n", field->since);
+	for (size_t i = 0; field->choices_since && field->choices[i]; i++) {
+		if (field->choices_since[i])
+			str_printf(out, "  %s needs Engine API 1.%u\n", field->choices[i],
+				   field->choices_since[i]);
+	}
+	if (field->live_since)
+		str_printf(out, "  in place   since Engine API 1.%u; before, a change replaces\n",
+			   field->live_since);
 	if (field->flags & FIELD_SECRET)
 		str_append(out, "  secret     never shown\n");
 	if (field->example)

@@ -11,6 +11,7 @@
 #include "reconcilers/container_calls.h"
 #include "reconcilers/container_codec.h"
 #include "reconcilers/container_compare.h"
+#include "reconcilers/container_deploy.h"
 #include "reconcilers/network.h"
 
 static void release(void *json)
@@ -64,7 +65,9 @@ static json_t *pick_each(const json_t *from, const char *const *keys)
 
 json_t *container_trim(const json_t *inspect)
 {
-	static const char *const top[] = { "Id", "Name", "Created", "Image", "RestartCount", NULL };
+	static const char *const top[] = { "Id",    "Name",	    "Created",
+					   "Image", "RestartCount", "ImageManifestDescriptor",
+					   NULL };
 	static const char *const state[] = { "Status", "ExitCode",  "StartedAt", "FinishedAt",
 					     "Error",  "OOMKilled", NULL };
 	static const char *const health[] = { "Status", NULL };
@@ -75,7 +78,8 @@ json_t *container_trim(const json_t *inspect)
 					    "Binds",	     "Mounts",	   NULL };
 	static const char *const mount[] = { "Type", "Name", "Source", "Destination", "RW", NULL };
 	static const char *const network[] = { "NetworkID",  "IPAMConfig", "Aliases",
-					       "MacAddress", "DriverOpts", NULL };
+					       "MacAddress", "DriverOpts", "Links",
+					       "GwPriority", NULL };
 	json_t *trimmed = pick(inspect, top), *value;
 
 	value = pick(member(inspect, "State"), state);
@@ -347,6 +351,7 @@ bool container_shares(const struct object *object, const char *id, const char *e
 
 struct verify {
 	const struct resource *resource;
+	const json_t *spec;
 	struct diagnostics *diagnostics;
 };
 
@@ -358,9 +363,10 @@ static void fault(const struct verify *v, const char *path, const char *message)
 		 message);
 }
 
+/* As it is spelt out: what deploy says is in the rows that say the same. */
 static const json_t *written(const struct verify *v, const char *key)
 {
-	return resource_get(v->resource, key);
+	return member(v->spec, key);
 }
 
 static int64_t number(const struct verify *v, const char *key)
@@ -462,14 +468,13 @@ static void verify_security(const struct verify *v)
 	json_array_foreach (written(v, "security_opt"), i, option) {
 		const char *s = json_string_value(option);
 
-		if ((str_has_prefix(s, "seccomp=") || str_has_prefix(s, "seccomp:")) &&
-		    strcmp(s + 8, "unconfined") != 0 && strcmp(s + 8, "builtin") != 0 &&
-		    s[8] != '{')
+		if (str_has_prefix(s, "systempaths") && strcmp(s, "systempaths=unconfined") != 0)
+			fault(v, "security_opt", "systempaths takes unconfined only");
+		if (strcmp(s, "systempaths=unconfined") == 0 &&
+		    (written(v, "masked_paths") || written(v, "readonly_paths")))
 			fault(v, "security_opt",
-			      "seccomp takes unconfined, builtin or the profile's JSON itself; a "
-			      "profile's file is not read");
-		if (str_has_prefix(s, "systempaths"))
-			fault(v, "security_opt", "systempaths is not done yet");
+			      "systempaths stands for masked_paths and readonly_paths; write "
+			      "one of the two");
 	}
 }
 
@@ -479,6 +484,22 @@ static void verify_health(const struct verify *v)
 
 	if (json_is_true(member(health, "disable")) && json_object_size(health) > 1)
 		fault(v, "healthcheck", "disable stands alone: nothing else has a meaning then");
+}
+
+static void verify_mount_options(const struct verify *v, const char *path, const json_t *mount)
+{
+	const json_t *volume = member(mount, "volume");
+	const char *recursive = text(member(mount, "bind"), "recursive") ?: "";
+	bool named = text(mount, "source");
+
+	if (named && (member(volume, "labels") || member(volume, "driver_config")))
+		fault(v, path, "labels and driver of a volume with a name stand in its Volume");
+	if ((strcmp(recursive, "writable") == 0 || strcmp(recursive, "readonly") == 0) &&
+	    !json_is_true(member(mount, "read_only")))
+		fault(v, path, "writable and readonly are for what is read_only: true");
+	if (strcmp(recursive, "readonly") == 0 &&
+	    !str_eq(text(member(mount, "bind"), "propagation"), "rprivate"))
+		fault(v, path, "recursive: readonly takes propagation: rprivate");
 }
 
 static void verify_mounts(const struct verify *v)
@@ -496,8 +517,11 @@ static void verify_mounts(const struct verify *v)
 			fault(v, path, "a tmpfs has no source");
 		else if (strcmp(type, "volume") == 0 && source && strchr(source, '/'))
 			fault(v, path, "a volume has a name; a path takes type: bind");
+		else if (strcmp(type, "image") == 0 && !source)
+			fault(v, path, "the source is missing: which image is it?");
+		verify_mount_options(v, path, mount);
 		for (const char *const *group =
-			     (const char *const[]){ "bind", "volume", "tmpfs", NULL };
+			     (const char *const[]){ "bind", "volume", "tmpfs", "image", NULL };
 		     *group; group++) {
 			if (member(mount, *group) && strcmp(*group, type) != 0)
 				fault(v, path, "options of another type of mount");
@@ -543,7 +567,7 @@ static void verify_targets(const struct verify *v)
 static void verify_rest(const struct verify *v)
 {
 	const char *state = resource_string(v->resource, "state");
-	const char *restart = resource_string(v->resource, "restart");
+	const char *restart = json_string_value(written(v, "restart")) ?: "no";
 	const json_t *depends_on = written(v, "depends_on");
 
 	if (strcmp(state, "completed") == 0 && !str_has_prefix(restart, "on-failure") &&
@@ -566,10 +590,51 @@ static void verify_rest(const struct verify *v)
 	}
 }
 
+/* What Compose says of several containers has no place in one. */
+static void verify_deploy(const struct verify *v)
+{
+	const json_t *deploy = resource_get(v->resource, "deploy"), *scale = written(v, "scale");
+	const json_t *replicas = member(deploy, "replicas");
+	const json_t *policy = member(deploy, "restart_policy");
+	const char *contradiction = deploy_contradicts(v->resource->spec);
+	static const char one[] =
+		"a container is one object on each of its hosts: name more hosts, "
+		"write a Template and several Releases, or state: absent for none";
+
+	if (scale && json_integer_value(scale) != 1)
+		fault(v, "scale", one);
+	if (replicas && json_integer_value(replicas) != 1)
+		fault(v, "deploy.replicas", one);
+	if (member(policy, "max_attempts") && !str_eq(text(policy, "condition"), "on-failure"))
+		fault(v, "deploy.restart_policy", "max_attempts counts with on-failure only");
+	if (contradiction) {
+		CLEANUP(cleanup_free)
+		char *message = xasprintf("says something else than %s does; write one of the two",
+					  contradiction);
+		fault(v, "deploy", message);
+	}
+}
+
+static void verify_requests(const struct verify *v)
+{
+	json_t *request;
+	size_t i;
+
+	json_array_foreach (written(v, "gpus"), i, request) {
+		if (member(request, "count") && json_array_size(member(request, "device_ids")))
+			fault(v, "gpus",
+			      "count and device_ids say two things; write one of the two");
+	}
+}
+
 static void container_verify(const struct resource *resource, struct diagnostics *diagnostics)
 {
-	const struct verify v = { .resource = resource, .diagnostics = diagnostics };
+	json_t *spec = json_deep_copy(resource->spec);
+	const struct verify v = { .resource = resource, .spec = spec, .diagnostics = diagnostics };
 
+	deploy_spell_out(spec);
+	verify_deploy(&v);
+	verify_requests(&v);
 	verify_networks(&v);
 	verify_addresses(&v);
 	verify_expose(&v);
@@ -579,6 +644,7 @@ static void container_verify(const struct resource *resource, struct diagnostics
 	verify_mounts(&v);
 	verify_targets(&v);
 	verify_rest(&v);
+	json_decref(spec);
 }
 
 const struct reconciler reconciler_container = {

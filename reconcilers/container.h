@@ -14,6 +14,9 @@
 #define CONTAINER_NEW ".drey-new" /* suffix of a replacement that is not in place yet */
 #define CONTAINER_OLD ".drey-old" /* suffix of what was replaced and is not removed yet */
 
+/* Member of a create body that call_create() puts into the query; engines pass over it. */
+#define CONTAINER_PLATFORM "drey.platform"
+
 extern const struct schema container_schema;
 
 /* --- table and comparison: pure --- */
@@ -73,7 +76,7 @@ const char *container_partner(const struct resource *want, const char *key);
 
 /*
  * What is kept of an inspect answer in object->inspect (the engine's own names):
- *   Id Name Created Image RestartCount
+ *   Id Name Created Image RestartCount ImageManifestDescriptor
  *   State{Status ExitCode StartedAt FinishedAt Error OOMKilled Health{Status}}
  *   Config{Image Hostname Healthcheck StopTimeout}
  *   HostConfig{RestartPolicy AutoRemove NetworkMode IpcMode PidMode PortBindings Binds Mounts}

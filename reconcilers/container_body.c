@@ -180,14 +180,19 @@ static void carry_volumes(json_t *body, const json_t *image, const struct object
 /* What the engine can't be told, though a row has it. */
 static int check_engine(const struct pass *pass, const json_t *resolved, struct error *err)
 {
-	enum { KERNEL_MEMORY_GONE = 42 };
+	static const struct {
+		const char *key;
+		int gone;
+	} rows[] = { { "kernel_memory", 42 }, { "kernel_memory_tcp", 52 } };
 
-	if (json_object_get(resolved, "kernel_memory") &&
-	    engine_api(pass->engine) >= KERNEL_MEMORY_GONE)
-		return error_set(err, ERROR_UNSUPPORTED,
-				 "spec.kernel_memory is gone from Engine API 1.42 on, the host has "
-				 "1.%d; mem_limit counts kernel memory too",
-				 engine_api(pass->engine));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (json_object_get(resolved, rows[i].key) &&
+		    engine_api(pass->engine) >= rows[i].gone)
+			return error_set(err, ERROR_UNSUPPORTED,
+					 "spec.%s is gone from Engine API 1.%d on, the host has "
+					 "1.%d; mem_limit counts kernel memory too",
+					 rows[i].key, rows[i].gone, engine_api(pass->engine));
+	}
 	return 0;
 }
 
@@ -218,6 +223,8 @@ int container_create_body(const struct pass *pass, const struct resource *want,
 	if (check_engine(pass, resolved, err) < 0 ||
 	    schema_encode(&container_schema, resolved, engine_api(pass->engine), body, err) < 0)
 		goto out;
+	if (text(resolved, "platform"))
+		json_object_set(body, CONTAINER_PLATFORM, json_object_get(resolved, "platform"));
 	mounts_lower(body, engine_api(pass->engine));
 	set_primary_network(body, resolved);
 	if (replaces)

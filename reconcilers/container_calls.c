@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "controller/base/io.h"
+#include "reconcilers/container.h"
 
 enum {
 	GONE_TIMEOUT_MS = 60 * 1000, /* for an engine that is "already removing" */
@@ -126,7 +127,11 @@ static int find_created(struct pass *pass, const char *name, const char *uid, co
 int call_create(struct pass *pass, const char *name, const json_t *body, const char *uid,
 		const char **ret_id, struct error *err)
 {
-	CLEANUP(cleanup_free) char *path = engine_path("/containers/create?name=%s", name);
+	const char *platform = json_string_value(json_object_get(body, CONTAINER_PLATFORM));
+	CLEANUP(cleanup_free)
+	char *path = platform
+			     ? engine_path("/containers/create?name=%s&platform=%s", name, platform)
+			     : engine_path("/containers/create?name=%s", name);
 	struct error found = ERROR_INIT;
 
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {

@@ -25,6 +25,8 @@ extern const struct codec codec_grace_period;
 extern const struct codec codec_hostname; /* host and domain name */
 extern const struct codec codec_capabilities;
 extern const struct codec codec_security;
+extern const struct schema container_console_schema;
+extern const struct codec codec_console;
 /* "NET_ADMIN", "cap_net_admin" -> "CAP_NET_ADMIN"; "all" -> "ALL". New reference. */
 json_t *capability_normalize(const char *name);
 /* "15", "term", "SIGTERM" -> "SIGTERM". New reference. */
@@ -60,6 +62,7 @@ extern const struct schema container_endpoint_schema;
 extern const struct schema container_dependency_schema;
 extern const struct codec codec_extra_hosts;
 extern const struct codec codec_networks;
+extern const struct codec codec_mac;
 extern const struct codec codec_network_mode;
 extern const struct codec codec_namespace; /* ipc, pid */
 /* References of network_mode, ipc and pid: "service:db", "container:db". */
@@ -70,6 +73,20 @@ json_t *address_normalize(const char *text);
 bool address_is_valid(const char *text);
 /* "02-42-AC-.." -> "02:42:ac:..". New reference. */
 json_t *mac_normalize(const char *text);
+
+/* container_links.c */
+extern const struct schema container_link_schema;
+extern const struct schema container_external_link_schema;
+extern const struct schema container_volumes_from_schema;
+extern const struct codec codec_links;
+extern const struct codec codec_volumes_from;
+
+/* container_gpus.c */
+extern const struct value_type type_gpus;
+extern const struct schema container_device_request_schema;
+extern const struct codec codec_gpus;
+/* Says what silence means: every device, and of GPUs one that can compute. In place. */
+void gpus_normalize(json_t *requests);
 
 /* container_resources.c */
 extern const struct value_type type_microseconds;

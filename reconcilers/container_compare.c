@@ -6,6 +6,7 @@
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "reconcilers/platform.h"
 
 static void release(void *json)
 {
@@ -128,6 +129,20 @@ static void compare_image(const struct pass *pass, struct action *action, struct
 	}
 }
 
+/* Image stores that hold several platforms under one name say which one it is. */
+static void compare_platform(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	const char *want = resource_string(action->want, "platform");
+	const json_t *have = json_object_get(
+		json_object_get(action->have->inspect, "ImageManifestDescriptor"), "platform");
+
+	if (!have)
+		have = pass_image(pass, action->have->image_id);
+	if (want && have && !platform_matches(want, have))
+		add_change(action, "platform", keep(arena, platform_text(have)),
+			   resource_get(action->want, "platform"), EFFECT_REPLACE);
+}
+
 /* --- state --- */
 
 static bool is_state(const struct object *have, const char *state)
@@ -194,35 +209,72 @@ static bool is_nothing(const json_t *value)
 	       (json_is_string(value) && json_string_length(value) == 0);
 }
 
-/*
- * POST update takes 0 and "" for "leave alone", so a limit can be set and never taken away
- * (moby daemon/container/container_unix.go, UpdateContainer); pids_limit alone has a value for
- * none. Swap without limit is stored but not given to a running control group
- * (daemon/update_linux.go). From cpus to quota and back one of the two is taken away.
- */
-static bool update_can_do(const struct change *change)
+static bool is_set(const struct action *action, const char *key)
 {
-	const char *key = change->field->key;
-
-	if (strcmp(key, "restart") == 0 || strcmp(key, "pids_limit") == 0 ||
-	    strcmp(key, "container_name") == 0)
-		return true;
-	if (strcmp(key, "memswap_limit") == 0 && json_integer_value(change->after) < 0)
-		return false;
-	return !is_nothing(change->after);
+	return json_integer_value(json_object_get(action->have->observed, key)) > 0;
 }
 
-static void raise_effects(struct action *action, struct arena *arena)
+/* Made by `docker run --rm`, which drey never does. */
+static bool removes_itself(const struct object *have)
+{
+	return json_is_true(
+		json_object_get(json_object_get(have->inspect, "HostConfig"), "AutoRemove"));
+}
+
+/*
+ * Why POST update can't make this change, NULL where it can. It takes 0 and "" for "leave alone",
+ * so a limit can be set and never taken away; pids_limit alone has a value for none. cpus and quota
+ * exclude each other, and a container that removes itself takes no restart policy (moby
+ * daemon/container/container_unix.go, UpdateContainer). Swap without limit is stored but not given
+ * to a running control group (daemon/update_linux.go).
+ */
+static const char *update_obstacle(const struct pass *pass, const struct action *action,
+				   const struct change *change, struct arena *arena)
+{
+	const char *key = change->field->key;
+	bool quota = strcmp(key, "cpu_quota") == 0 || strcmp(key, "cpu_period") == 0;
+
+	if (strcmp(key, "container_name") == 0 || strcmp(key, "pids_limit") == 0)
+		return NULL;
+	if (strcmp(key, "restart") == 0)
+		return removes_itself(action->have) &&
+				       !str_eq(json_string_value(change->after), "no")
+			       ? "an engine gives no restart policy to a container that removes "
+				 "itself (--rm)"
+			       : NULL;
+	if ((int)change->leaf->live_since > pass->observed.engine_api)
+		return arena_printf(arena,
+				    "engines before API 1.%u take a new %s and leave the running "
+				    "container as it is",
+				    change->leaf->live_since, change->path);
+	if (is_nothing(change->after))
+		return arena_printf(arena,
+				    "an engine can't take %s away from a container that has it",
+				    change->path);
+	if (strcmp(key, "memswap_limit") == 0 && json_integer_value(change->after) < 0 &&
+	    !json_is_false(json_object_get(pass->observed.info, "SwapLimit")))
+		return "an engine can't lift the limit on swap from a container that runs";
+	if (strcmp(key, "cpus") == 0 &&
+	    (is_set(action, "cpu_quota") || is_set(action, "cpu_period")))
+		return "an engine gives no cpus to a container that has cpu_quota or cpu_period";
+	if (quota && is_set(action, "cpus"))
+		return arena_printf(arena, "an engine gives no %s to a container that has cpus",
+				    key);
+	return NULL;
+}
+
+static void raise_effects(const struct pass *pass, struct action *action, struct arena *arena)
 {
 	VEC_FOREACH (struct change *, change, &action->changes.list) {
-		if (change->effect != EFFECT_LIVE || update_can_do(change))
+		const char *obstacle = change->effect == EFFECT_LIVE
+					       ? update_obstacle(pass, action, change, arena)
+					       : NULL;
+
+		if (!obstacle)
 			continue;
 		change->effect = EFFECT_REPLACE;
 		if (!action->reason)
-			action->reason = arena_printf(arena,
-						      "an engine can't take %s away from a "
-						      "container that has it",
-						      change->path);
+			action->reason = obstacle;
 	}
 }
 
@@ -294,14 +346,6 @@ static void note_other_claimant(const struct pass *pass, struct action *action, 
 	}
 }
 
-/* Made by `docker run --rm`, which drey never does. */
-static bool removes_itself(const struct object *have)
-{
-	const json_t *host = json_object_get(have->inspect, "HostConfig");
-
-	return json_is_true(json_object_get(host, "AutoRemove"));
-}
-
 static void decide(struct action *action)
 {
 	const struct object *have = action->have;
@@ -363,10 +407,11 @@ void container_compare(const struct pass *pass, struct action *action, struct ar
 	}
 	action->verdict = VERDICT_KEEP;
 	compare_image(pass, action, arena);
+	compare_platform(pass, action, arena);
 	compare_fields(pass, action, arena);
 	compare_name(action, arena);
 	compare_state(action, arena);
-	raise_effects(action, arena);
+	raise_effects(pass, action, arena);
 	decide(action);
 	note_other_claimant(pass, action, arena);
 }

@@ -15,7 +15,15 @@
 #include "controller/base/vec.h"
 #include "reconcilers/container_codec.h"
 
-static const char *const mount_types[] = { "volume", "bind", "tmpfs", NULL };
+static const char *const mount_types[] = { "volume", "bind", "tmpfs", "image", NULL };
+static const unsigned mount_types_since[] = { 0, 0, 0, 48 };
+static const struct refused mount_types_refused[] = {
+	{ "npipe", "drey keeps Linux containers only" },
+	{ "cluster", "only Swarm has cluster volumes; write type: volume and a driver" },
+	{ NULL, NULL },
+};
+static const char *const recursions[] = { "enabled", "disabled", "writable", "readonly", NULL };
+static const unsigned recursions_since[] = { 0, 0, 44, 44 };
 static const char *const propagations[] = { "private", "rprivate", "shared", "rshared",
 					    "slave",   "rslave",   NULL };
 static const char *const selinux_modes[] = { "z", "Z", NULL };
@@ -26,6 +34,14 @@ static const struct field bind_fields[] = {
 	  .choices = propagations,
 	  .fallback = "\"rprivate\"",
 	  .doc = "How mounts made later below the directory spread." },
+	{ .key = "recursive",
+	  .type = &type_enum,
+	  .choices = recursions,
+	  .choices_since = recursions_since,
+	  .fallback = "\"enabled\"",
+	  .doc = "What becomes of mounts below the directory: enabled takes them along, disabled "
+		 "leaves them out; of a read-only bind, writable leaves them writable, readonly "
+		 "fails where they can't be made read-only too." },
 	{ .key = "create_host_path",
 	  .type = &type_bool,
 	  .fallback = "true",
@@ -45,6 +61,18 @@ static const struct schema bind_schema = {
 	.count = ARRAY_SIZE(bind_fields),
 };
 
+static const struct field driver_fields[] = {
+	{ .key = "name", .type = &type_string, .doc = "The driver; silence means local." },
+	{ .key = "options", .type = &type_map, .doc = "Options of the driver." },
+};
+
+static const struct schema driver_schema = {
+	.name = "volume driver",
+	.doc = "Who makes the volume.",
+	.fields = driver_fields,
+	.count = ARRAY_SIZE(driver_fields),
+};
+
 static const struct field volume_fields[] = {
 	{ .key = "nocopy",
 	  .type = &type_bool,
@@ -55,6 +83,13 @@ static const struct field volume_fields[] = {
 	  .type = &type_string,
 	  .since = 45,
 	  .doc = "Mount this directory of the volume instead of its root." },
+	{ .key = "labels",
+	  .type = &type_map,
+	  .doc = "Labels of an anonymous volume; those of others are in the Volume." },
+	{ .key = "driver_config",
+	  .type = &type_object,
+	  .of = &driver_schema,
+	  .doc = "Driver of an anonymous volume; those of others are in the Volume." },
 };
 
 static const struct schema volume_options_schema = {
@@ -73,6 +108,11 @@ static const struct field tmpfs_fields[] = {
 	  .type = &type_string,
 	  .pattern = "^0?[0-7]{3,4}$",
 	  .doc = "Permissions of its root directory, in octal." },
+	{ .key = "options",
+	  .type = &type_string_set,
+	  .since = 46,
+	  .pattern = "^[a-z_]+(=.*)?$",
+	  .doc = "Further mount options, as noexec or uid=1000." },
 };
 
 static const struct schema tmpfs_options_schema = {
@@ -80,6 +120,20 @@ static const struct schema tmpfs_options_schema = {
 	.doc = "Options of a memory file system.",
 	.fields = tmpfs_fields,
 	.count = ARRAY_SIZE(tmpfs_fields),
+};
+
+static const struct field image_fields[] = {
+	{ .key = "subpath",
+	  .type = &type_string,
+	  .since = 48,
+	  .doc = "Mount this directory of the image instead of its root." },
+};
+
+static const struct schema image_options_schema = {
+	.name = "image options",
+	.doc = "Options of an image's mount.",
+	.fields = image_fields,
+	.count = ARRAY_SIZE(image_fields),
 };
 
 /* A volume is named by its resource; everything else lies on the host. */
@@ -97,13 +151,15 @@ static const struct field mount_fields[] = {
 	{ .key = "type",
 	  .type = &type_enum,
 	  .choices = mount_types,
+	  .choices_since = mount_types_since,
+	  .refused = mount_types_refused,
 	  .fallback = "\"volume\"",
-	  .doc = "volume, bind or tmpfs." },
+	  .doc = "What it is." },
 	{ .key = "source",
 	  .type = &type_string,
 	  .ref_of = source_ref_of,
-	  .doc = "The volume's name, or the absolute path of a directory of the host; silence "
-		 "makes an anonymous volume." },
+	  .doc = "The volume's name, the absolute path of a directory of the host, or the image; "
+		 "silence makes an anonymous volume." },
 	{ .key = "target",
 	  .type = &type_string,
 	  .pattern = "^/",
@@ -122,6 +178,10 @@ static const struct field mount_fields[] = {
 	  .type = &type_object,
 	  .of = &tmpfs_options_schema,
 	  .doc = "Options of a tmpfs." },
+	{ .key = "image",
+	  .type = &type_object,
+	  .of = &image_options_schema,
+	  .doc = "Options of an image." },
 };
 
 static const struct short_form mount_short = {
@@ -132,7 +192,6 @@ static const struct short_form mount_short = {
 
 static const struct refused mount_refused[] = {
 	{ "consistency", "it means something to Docker Desktop only" },
-	{ "image", "image mounts are not done yet" },
 	{ NULL, NULL },
 };
 
@@ -276,7 +335,10 @@ static bool print_mount(const json_t *mount, struct str *out)
 	const char *source = member(mount, "source"), *propagation = member(bind, "propagation");
 	const char *separator = ":";
 
-	if (strcmp(member(mount, "type"), "tmpfs") == 0 || json_object_get(volume, "subpath") ||
+	if (strcmp(member(mount, "type"), "tmpfs") == 0 ||
+	    strcmp(member(mount, "type"), "image") == 0 || json_object_get(volume, "subpath") ||
+	    json_object_get(volume, "labels") || json_object_get(volume, "driver_config") ||
+	    json_object_get(bind, "recursive") ||
 	    json_is_false(json_object_get(bind, "create_host_path")) || !*member(mount, "target"))
 		return false;
 	str_printf(out, "%s%s%s", source, *source ? ":" : "", member(mount, "target"));
@@ -308,11 +370,25 @@ static void encode_bind(const json_t *mount, json_t *body)
 
 	if (*member(bind, "propagation"))
 		json_object_set(options, "Propagation", json_object_get(bind, "propagation"));
+	if (strcmp(member(bind, "recursive"), "disabled") == 0)
+		json_object_set_new(options, "NonRecursive", json_true());
+	else if (strcmp(member(bind, "recursive"), "writable") == 0)
+		json_object_set_new(options, "ReadOnlyNonRecursive", json_true());
+	else if (strcmp(member(bind, "recursive"), "readonly") == 0)
+		json_object_set_new(options, "ReadOnlyForceRecursive", json_true());
 	if (!json_is_false(json_object_get(bind, "create_host_path")))
 		json_object_set_new(options, "CreateMountpoint", json_true());
 	if (*member(bind, "selinux"))
 		json_object_set(options, "SELinux", json_object_get(bind, "selinux"));
 	json_object_set_new(body, "BindOptions", options);
+}
+
+static json_t *encode_driver(const json_t *volume)
+{
+	const json_t *driver = json_object_get(volume, "driver_config");
+
+	return json_pack("{s:O*, s:O*}", "Name", json_object_get(driver, "name"), "Options",
+			 json_object_get(driver, "options"));
 }
 
 static void encode_volume(const json_t *mount, json_t *body)
@@ -324,10 +400,58 @@ static void encode_volume(const json_t *mount, json_t *body)
 		json_object_set_new(options, "NoCopy", json_true());
 	if (*member(volume, "subpath"))
 		json_object_set(options, "Subpath", json_object_get(volume, "subpath"));
+	if (json_object_get(volume, "labels"))
+		json_object_set(options, "Labels", json_object_get(volume, "labels"));
+	if (json_object_get(volume, "driver_config"))
+		json_object_set_new(options, "DriverConfig", encode_driver(volume));
 	if (json_object_size(options))
 		json_object_set_new(body, "VolumeOptions", options);
 	else
 		json_decref(options);
+}
+
+/* "noexec" -> ["noexec"], "uid=1000" -> ["uid", "1000"]. */
+static json_t *encode_words(const json_t *options)
+{
+	json_t *list = json_array(), *option;
+	size_t i;
+
+	json_array_foreach (options, i, option) {
+		const char *text = json_string_value(option);
+		size_t key = strcspn(text, "=");
+
+		if (text[key])
+			json_array_append_new(list,
+					      json_pack("[s%, s]", text, key, text + key + 1));
+		else
+			json_array_append_new(list, json_pack("[s]", text));
+	}
+	return list;
+}
+
+static json_t *decode_words(const json_t *options)
+{
+	json_t *list = json_array(), *option;
+	size_t i;
+
+	json_array_foreach (options, i, option) {
+		const char *key = json_string_value(json_array_get(option, 0));
+		const char *value = json_string_value(json_array_get(option, 1));
+
+		if (key)
+			json_array_append_new(list, json_sprintf("%s%s%s", key, value ? "=" : "",
+								 value ? value : ""));
+	}
+	return list;
+}
+
+static void encode_image(const json_t *mount, json_t *body)
+{
+	const json_t *image = json_object_get(mount, "image");
+
+	if (*member(image, "subpath"))
+		json_object_set_new(body, "ImageOptions",
+				    json_pack("{s:s}", "Subpath", member(image, "subpath")));
 }
 
 /* Mode is what Go calls a FileMode, but the engine prints it as it is, in octal (moby
@@ -342,6 +466,9 @@ static void encode_tmpfs(const json_t *mount, json_t *body)
 	if (*member(tmpfs, "mode"))
 		json_object_set_new(options, "Mode",
 				    json_integer(strtol(member(tmpfs, "mode"), NULL, 8)));
+	if (json_array_size(json_object_get(tmpfs, "options")))
+		json_object_set_new(options, "Options",
+				    encode_words(json_object_get(tmpfs, "options")));
 	if (json_object_size(options))
 		json_object_set_new(body, "TmpfsOptions", options);
 	else
@@ -367,6 +494,8 @@ static json_t *encode_volumes(const struct field *field, const json_t *value)
 			encode_bind(mount, body);
 		else if (strcmp(type, "tmpfs") == 0)
 			encode_tmpfs(mount, body);
+		else if (strcmp(type, "image") == 0)
+			encode_image(mount, body);
 		else
 			encode_volume(mount, body);
 		json_array_append_new(list, body);
@@ -402,7 +531,8 @@ void mounts_lower(json_t *body, int engine_api)
 		json_t *options = json_object_get(mount, "BindOptions");
 		bool create = json_is_true(json_object_get(options, "CreateMountpoint"));
 		bool text = !strchr(member(mount, "Source"), ':') &&
-			    !strchr(member(mount, "Target"), ':');
+			    !strchr(member(mount, "Target"), ':') &&
+			    !json_is_true(json_object_get(options, "NonRecursive"));
 
 		if (text && ((create && engine_api < 42) || *member(options, "SELinux"))) {
 			append_bind(host, mount);
@@ -417,6 +547,37 @@ void mounts_lower(json_t *body, int engine_api)
 }
 
 /* --- inspect --- */
+
+static void decode_bind_options(json_t *mount, const json_t *bind)
+{
+	if (*member(bind, "Propagation"))
+		set_option(mount, "bind", "propagation",
+			   json_incref(json_object_get(bind, "Propagation")));
+	if (json_is_true(json_object_get(bind, "NonRecursive")))
+		set_option(mount, "bind", "recursive", json_string("disabled"));
+	else if (json_is_true(json_object_get(bind, "ReadOnlyForceRecursive")))
+		set_option(mount, "bind", "recursive", json_string("readonly"));
+	else if (json_is_true(json_object_get(bind, "ReadOnlyNonRecursive")))
+		set_option(mount, "bind", "recursive", json_string("writable"));
+}
+
+static void decode_volume_options(json_t *mount, const json_t *volume)
+{
+	const json_t *driver = json_object_get(volume, "DriverConfig");
+
+	if (*member(volume, "Subpath"))
+		set_option(mount, "volume", "subpath",
+			   json_incref(json_object_get(volume, "Subpath")));
+	if (json_object_size(json_object_get(volume, "Labels")))
+		set_option(mount, "volume", "labels",
+			   json_incref(json_object_get(volume, "Labels")));
+	if (*member(driver, "Name") || json_object_size(json_object_get(driver, "Options")))
+		set_option(
+			mount, "volume", "driver_config",
+			json_pack("{s:O*, s:O*}", "name",
+				  *member(driver, "Name") ? json_object_get(driver, "Name") : NULL,
+				  "options", json_object_get(driver, "Options")));
+}
 
 static json_t *decode_mount(const json_t *body)
 {
@@ -433,12 +594,15 @@ static json_t *decode_mount(const json_t *body)
 		json_object_set_new(mount, "source", json_string(source));
 	if (json_is_true(json_object_get(body, "ReadOnly")))
 		json_object_set_new(mount, "read_only", json_true());
-	if (*member(bind, "Propagation"))
-		set_option(mount, "bind", "propagation",
-			   json_incref(json_object_get(bind, "Propagation")));
-	if (*member(volume, "Subpath"))
-		set_option(mount, "volume", "subpath",
-			   json_incref(json_object_get(volume, "Subpath")));
+	decode_bind_options(mount, bind);
+	decode_volume_options(mount, volume);
+	if (*member(json_object_get(body, "ImageOptions"), "Subpath"))
+		set_option(mount, "image", "subpath",
+			   json_incref(json_object_get(json_object_get(body, "ImageOptions"),
+						       "Subpath")));
+	if (json_array_size(json_object_get(tmpfs, "Options")))
+		set_option(mount, "tmpfs", "options",
+			   decode_words(json_object_get(tmpfs, "Options")));
 	if (json_integer_value(json_object_get(tmpfs, "SizeBytes")))
 		set_option(mount, "tmpfs", "size",
 			   json_incref(json_object_get(tmpfs, "SizeBytes")));

@@ -62,7 +62,7 @@ static json_t *decode_mac(const struct field *field, const json_t *at, const jso
 }
 
 static const struct codec codec_address = { .decode = decode_address };
-static const struct codec codec_mac = { .decode = decode_mac };
+const struct codec codec_mac = { .decode = decode_mac };
 
 #define IPV4 "^[0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+$"
 #define IPV6 "^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$"
@@ -75,6 +75,13 @@ static const struct field endpoint_fields[] = {
 	  .api = "/Aliases",
 	  .origin = ORIGIN_ENGINE,
 	  .doc = "Further names of the container on this network." },
+	{ .key = "links",
+	  .type = &type_string_set,
+	  .pattern = "^[^:]+:[^:]+$",
+	  .api = "/Links",
+	  .origin = ORIGIN_ENGINE,
+	  .doc = "Other containers by names that only this one knows, CONTAINER:ALIAS as the "
+		 "engine has them; the container's links say it for all its networks." },
 	{ .key = "ipv4_address",
 	  .type = &type_string,
 	  .pattern = IPV4,
@@ -108,6 +115,11 @@ static const struct field endpoint_fields[] = {
 	  .api = "/DriverOpts",
 	  .origin = ORIGIN_ENGINE,
 	  .doc = "Options of the network's driver for this container." },
+	{ .key = "interface_name",
+	  .type = &type_string,
+	  .pattern = "^[^/[:space:]]{1,15}$",
+	  .since = 49,
+	  .doc = "Name of the interface inside." },
 	{ .key = "gw_priority",
 	  .type = &type_int,
 	  .min = INT32_MIN,
@@ -122,7 +134,6 @@ static const struct field endpoint_fields[] = {
 static const struct refused endpoint_refused[] = {
 	{ "priority", "the networks are joined in the order they are written; gw_priority chooses "
 		      "the gateway" },
-	{ "interface_name", "the engine chooses the name" },
 	{ NULL, NULL },
 };
 

@@ -9,6 +9,7 @@
 #include "controller/base/str.h"
 #include "reconcilers/container_codec.h"
 #include "reconcilers/container_compare.h"
+#include "reconcilers/container_deploy.h"
 #include "reconcilers/network.h"
 #include "reconcilers/volume.h"
 
@@ -31,6 +32,8 @@ static const char *text(const json_t *object, const char *key)
 {
 	return json_string_value(json_object_get(object, key));
 }
+
+enum { MAC_OF_ENDPOINT = 44 }; /* API version that gives hardware addresses to endpoints */
 
 /* --- names --- */
 
@@ -64,6 +67,15 @@ static void resolve_endpoint(json_t *endpoint)
 	}
 	if (mac)
 		json_object_set_new(endpoint, "mac_address", mac_normalize(mac));
+	/* As the docker command hands it over. */
+	if (text(endpoint, "interface_name")) {
+		if (!json_object_get(endpoint, "driver_opts"))
+			json_object_set_new(endpoint, "driver_opts", json_object());
+		json_object_set(json_object_get(endpoint, "driver_opts"),
+				"com.docker.network.endpoint.ifname",
+				json_object_get(endpoint, "interface_name"));
+		json_object_del(endpoint, "interface_name");
+	}
 }
 
 static void resolve_networks(const struct pass *pass, json_t *spec)
@@ -89,18 +101,103 @@ static void resolve_networks(const struct pass *pass, json_t *spec)
 	json_object_set_new(spec, "networks", resolved);
 }
 
+static const char *partner_name(const struct pass *pass, const char *name)
+{
+	const struct resource *partner = desired_find(pass->desired, "Container", name);
+
+	return partner ? container_engine_name(partner) : name;
+}
+
 /* "service:db" -> "container:<engine name of db>". */
 static void resolve_partner(const struct pass *pass, json_t *spec, const char *key)
 {
 	const char *name = namespace_ref_name(json_object_get(spec, key));
-	const struct resource *partner;
 
-	if (!name)
+	if (name)
+		json_object_set_new(spec, key,
+				    json_sprintf("container:%s", partner_name(pass, name)));
+}
+
+/* The first network has the address; engines before API 1.44 have one for the container. */
+static void resolve_mac(const struct pass *pass, json_t *spec)
+{
+	json_t *networks = json_object_get(spec, "networks"), *mac;
+
+	if (!text(spec, "mac_address"))
 		return;
-	partner = desired_find(pass->desired, "Container", name);
-	json_object_set_new(
-		spec, key,
-		json_sprintf("container:%s", partner ? container_engine_name(partner) : name));
+	mac = mac_normalize(text(spec, "mac_address"));
+	json_object_set_new(spec, "mac_address", mac);
+	if (pass->observed.engine_api < MAC_OF_ENDPOINT)
+		return;
+	if (!json_object_size(networks)) {
+		networks = json_pack("{s:{}}", "bridge");
+		json_object_set_new(spec, "networks", networks);
+	}
+	json_t *first = json_object_iter_value(json_object_iter(networks));
+	if (!json_object_get(first, "mac_address"))
+		json_object_set(first, "mac_address", mac);
+	json_object_del(spec, "mac_address");
+}
+
+static void resolve_link(const struct pass *pass, json_t *link, bool external, json_t *links)
+{
+	const char *container = text(link, "container"), *alias = text(link, "alias");
+
+	if (container)
+		json_array_append_new(
+			links, json_pack("{s:s, s:s}", "container",
+					 external ? container : partner_name(pass, container),
+					 "alias", alias ? alias : container));
+}
+
+/* On the engine's bridge they belong to the container, on other networks to the endpoint. */
+static void resolve_links(const struct pass *pass, json_t *spec)
+{
+	json_t *networks = json_object_get(spec, "networks"), *links = json_array(), *item;
+	json_t *texts;
+	const char *name;
+	size_t i;
+
+	json_array_foreach (json_object_get(spec, "links"), i, item)
+		resolve_link(pass, item, false, links);
+	json_array_foreach (json_object_get(spec, "external_links"), i, item)
+		resolve_link(pass, item, true, links);
+	json_object_del(spec, "external_links");
+	json_object_del(spec, "links");
+	if (!json_array_size(links) || !json_object_size(networks)) {
+		if (json_array_size(links))
+			json_object_set(spec, "links", links);
+		json_decref(links);
+		return;
+	}
+	texts = codec_links.encode(NULL, links);
+	json_object_foreach (networks, name, item) {
+		json_t *own = json_object_get(item, "links");
+
+		if (own)
+			json_array_extend(own, texts);
+		else
+			json_object_set(item, "links", texts);
+	}
+	json_decref(texts);
+	json_decref(links);
+}
+
+static void resolve_volumes_from(const struct pass *pass, json_t *spec)
+{
+	json_t *from;
+	size_t i;
+
+	json_array_foreach (json_object_get(spec, "volumes_from"), i, from) {
+		const char *source = text(from, "source");
+
+		if (source && str_has_prefix(source, "container:"))
+			source += strlen("container:");
+		else if (source)
+			source = partner_name(pass, source);
+		if (source)
+			json_object_set_new(from, "source", json_string(source));
+	}
 }
 
 /* --- spellings --- */
@@ -155,6 +252,20 @@ static void normalize_devices(json_t *spec)
 	}
 }
 
+/* The docker command turns this option into two lists (docker/cli, opts). */
+static void spell_out_system_paths(json_t *spec)
+{
+	json_t *list = json_object_get(spec, "security_opt");
+
+	for (size_t i = json_array_size(list); i-- > 0;) {
+		if (!str_eq(json_string_value(json_array_get(list, i)), "systempaths=unconfined"))
+			continue;
+		json_array_remove(list, i);
+		json_object_set_new(spec, "masked_paths", json_array());
+		json_object_set_new(spec, "readonly_paths", json_array());
+	}
+}
+
 /* See decode_security(). */
 static void drop_implied_security(json_t *spec)
 {
@@ -177,6 +288,8 @@ static void normalize(json_t *spec)
 	map_row(spec, "security_opt", security_normalize);
 	map_row(spec, "tmpfs", tmpfs_normalize);
 	drop_implied_security(spec);
+	spell_out_system_paths(spec);
+	gpus_normalize(json_object_get(spec, "gpus"));
 	normalize_expose(spec);
 	normalize_ports(spec);
 	normalize_devices(spec);
@@ -198,9 +311,13 @@ json_t *container_resolve(const struct pass *pass, const struct resource *want)
 	json_t *spec = json_deep_copy(want->spec), *mount;
 	size_t i;
 
+	deploy_spell_out(spec);
 	json_array_foreach (json_object_get(spec, "volumes"), i, mount)
 		resolve_mount(pass, mount);
+	resolve_volumes_from(pass, spec);
 	resolve_networks(pass, spec);
+	resolve_mac(pass, spec);
+	resolve_links(pass, spec);
 	resolve_partner(pass, spec, "network_mode");
 	resolve_partner(pass, spec, "ipc");
 	resolve_partner(pass, spec, "pid");
@@ -341,6 +458,8 @@ static bool writes_mac(const struct resource *want)
 
 	if (!want)
 		return false;
+	if (resource_get(want, "mac_address"))
+		return true;
 	json_object_foreach ((json_t *)resource_get(want, "networks"), name, endpoint) {
 		if (json_object_get(endpoint, "mac_address"))
 			return true;
@@ -383,4 +502,7 @@ void container_refine(const struct pass *pass, struct object *object)
 		drop_macs(pass, object, json_object_get(observed, "networks"));
 	}
 	refine_hostname(pass, observed);
+	/* See resolve_mac(). */
+	if (pass->observed.engine_api >= MAC_OF_ENDPOINT)
+		json_object_del(observed, "mac_address");
 }

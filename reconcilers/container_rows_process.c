@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Rows of a container: what runs, and how it starts and ends. */
 #include "controller/base/mem.h"
+#include "manifests/env_file.h"
 #include "reconcilers/container_codec.h"
 #include "reconcilers/container_rows.h"
 
-static const char *const pull_policies[] = { "always", "missing", "never", NULL };
+static const char *const pull_policies[] = { "always", "missing", "if_not_present", "never", NULL };
+static const struct refused pull_policies_refused[] = {
+	{ "build", "drey runs images and builds none" },
+	{ "refresh", "a tag is asked for with always, or better changed in the manifest" },
+	{ "daily", "a tag is asked for with always, or better changed in the manifest" },
+	{ "weekly", "a tag is asked for with always, or better changed in the manifest" },
+	{ "every_*", "a tag is asked for with always, or better changed in the manifest" },
+	{ NULL, NULL },
+};
 static const char *const restart_policies[] = { "no", "always", "on-failure", "unless-stopped",
 						NULL };
 
@@ -22,10 +31,19 @@ static const struct field fields[] = {
 	{ .key = "pull_policy",
 	  .type = &type_enum,
 	  .choices = pull_policies,
+	  .refused = pull_policies_refused,
 	  .fallback = "\"missing\"",
 	  .example = "missing",
 	  .doc = "When apply pulls the image before it creates the container; diff never "
-		 "pulls." },
+		 "pulls. if_not_present is Compose's other word for missing." },
+	{ .key = "platform",
+	  .type = &type_string,
+	  .pattern = "^[a-z0-9_-]+(/[a-z0-9_-]+){0,2}$",
+	  .effect = EFFECT_REPLACE,
+	  .since = 41,
+	  .example = "linux",
+	  .doc = "Platform of the image, OS[/ARCHITECTURE[/VARIANT]], where it is not to be the "
+		 "host's: pulled and run as such." },
 	{ .key = "command",
 	  .type = &type_command,
 	  .api = "/Cmd",
@@ -56,7 +74,8 @@ static const struct field fields[] = {
 	  .example = "{ LOG_LEVEL: info }",
 	  .doc = "Environment variables, over those of the image." },
 	{ .key = "env_file",
-	  .type = &type_strings,
+	  .type = &type_env_files,
+	  .of = &env_file_schema,
 	  .flags = FIELD_PATH,
 	  .doc = "Files of NAME=VALUE lines beside the manifest, read into environment; what "
 		 "environment says itself wins." },
@@ -69,6 +88,11 @@ static const struct field fields[] = {
 	  .effect = EFFECT_REPLACE,
 	  .example = "{ com.example.tier: front }",
 	  .doc = "Labels on the container, over those of the image; drey.* is drey's own." },
+	{ .key = "label_file",
+	  .type = &type_strings,
+	  .flags = FIELD_PATH,
+	  .doc = "Files of NAME=VALUE lines beside the manifest, read into labels; what labels "
+		 "says itself wins." },
 	{ .key = "annotations",
 	  .type = &type_map,
 	  .api = "/HostConfig/Annotations",
@@ -141,6 +165,42 @@ static const struct field fields[] = {
 	  .effect = EFFECT_REPLACE,
 	  .example = "true",
 	  .doc = "Keep the standard input open." },
+	{ .key = "stdin_once",
+	  .type = &type_bool,
+	  .api = "/StdinOnce",
+	  .inspect = "/Config/StdinOnce",
+	  .origin = ORIGIN_ENGINE,
+	  .fallback = "false",
+	  .effect = EFFECT_REPLACE,
+	  .example = "true",
+	  .doc = "Close the standard input when the first client that was attached goes." },
+	{ .key = "console_size",
+	  .type = &type_object,
+	  .of = &container_console_schema,
+	  .api = "/HostConfig/ConsoleSize",
+	  .codec = &codec_console,
+	  .origin = ORIGIN_ENGINE,
+	  .effect = EFFECT_REPLACE,
+	  .since = 42,
+	  .example = "{ height: 25, width: 80 }",
+	  .doc = "Size of the terminal at the start." },
+	{ .key = "shell",
+	  .type = &type_strings,
+	  .api = "/Shell",
+	  .inspect = "/Config/Shell",
+	  .origin = ORIGIN_ENGINE,
+	  .effect = EFFECT_REPLACE,
+	  .example = "[/bin/sh, -ec]",
+	  .doc = "Shell of commands in shell form, health checks among them; inherited by images "
+		 "that are committed from the container." },
+	{ .key = "on_build",
+	  .type = &type_strings,
+	  .api = "/OnBuild",
+	  .inspect = "/Config/OnBuild",
+	  .origin = ORIGIN_ENGINE,
+	  .effect = EFFECT_REPLACE,
+	  .example = "[RUN true]",
+	  .doc = "Build instructions for images that are committed from the container." },
 	{ .key = "stop_signal",
 	  .type = &type_string,
 	  .api = "/StopSignal",

@@ -2,6 +2,7 @@
 /* Rows of a container: how drey treats it. Engines know nothing of these. */
 #include "controller/base/mem.h"
 #include "reconcilers/container_codec.h"
+#include "reconcilers/container_deploy.h"
 #include "reconcilers/container_rows.h"
 
 static const char *const states[] = { "running", "stopped", "paused", "completed", "absent", NULL };
@@ -20,6 +21,15 @@ static const struct field fields[] = {
 	  .of = &container_dependency_schema,
 	  .ref = "Container",
 	  .doc = "Containers that come first, each with the condition that it must meet." },
+	{ .key = "deploy",
+	  .type = &type_object,
+	  .of = &container_deploy_schema,
+	  .doc = "What a Compose file says for Swarm, as far as a plain engine can do it: "
+		 "compared as the rows that say the same." },
+	{ .key = "scale",
+	  .type = &type_int,
+	  .max = 1000000,
+	  .doc = "1: a container is one object on each of its hosts." },
 	{ .key = "container_name",
 	  .type = &type_string,
 	  .effect = EFFECT_LIVE,

@@ -292,9 +292,32 @@ json_t *capability_normalize(const char *name)
 	return json_sprintf("CAP_%s", upper);
 }
 
+/* A seccomp profile is JSON, in which blanks and the order of members mean nothing. New reference,
+ * NULL: it is none. */
+static json_t *profile_normalize(const char *option, size_t key)
+{
+	json_t *profile, *result = NULL;
+	char *text;
+
+	if (strncmp(option, "seccomp", key) != 0 || key != strlen("seccomp") ||
+	    option[key + 1] != '{')
+		return NULL;
+	profile = json_loads(option + key + 1, JSON_REJECT_DUPLICATES, NULL);
+	text = profile ? json_dumps(profile, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	if (text)
+		result = json_sprintf("seccomp=%s", text);
+	free(text);
+	json_decref(profile);
+	return result;
+}
+
 json_t *security_normalize(const char *option)
 {
 	size_t key = strcspn(option, ":=");
+	json_t *profile = option[key] ? profile_normalize(option, key) : NULL;
+
+	if (profile)
+		return profile;
 
 	if (strncmp(option, "no-new-privileges", key) == 0 && key == strlen("no-new-privileges"))
 		return json_sprintf("no-new-privileges:%s",
@@ -353,3 +376,51 @@ static json_t *decode_security(const struct field *field, const json_t *at, cons
 }
 
 const struct codec codec_security = { .decode = decode_security };
+
+/* --- terminal --- */
+
+static const struct field console_fields[] = {
+	{ .key = "height",
+	  .type = &type_int,
+	  .min = 1,
+	  .max = 65535,
+	  .flags = FIELD_REQUIRED,
+	  .doc = "Lines." },
+	{ .key = "width",
+	  .type = &type_int,
+	  .min = 1,
+	  .max = 65535,
+	  .flags = FIELD_REQUIRED,
+	  .doc = "Columns." },
+};
+
+const struct schema container_console_schema = {
+	.name = "size of a terminal",
+	.doc = "Lines and columns.",
+	.fields = console_fields,
+	.count = ARRAY_SIZE(console_fields),
+};
+
+static json_t *encode_console(const struct field *field, const json_t *value)
+{
+	(void)field;
+	return json_pack("[O, O]", json_object_get(value, "height"),
+			 json_object_get(value, "width"));
+}
+
+/* [0, 0] is silence. */
+static json_t *decode_console(const struct field *field, const json_t *at, const json_t *whole)
+{
+	json_int_t height = json_integer_value(json_array_get(at, 0));
+	json_int_t width = json_integer_value(json_array_get(at, 1));
+
+	(void)field;
+	(void)whole;
+	if (!json_is_array(at))
+		return json_incref((json_t *)at);
+	if (!height && !width)
+		return NULL;
+	return json_pack("{s:I, s:I}", "height", height, "width", width);
+}
+
+const struct codec codec_console = { .encode = encode_console, .decode = decode_console };

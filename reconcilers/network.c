@@ -146,6 +146,14 @@ static const struct field fields[] = {
 	  .effect = EFFECT_REPLACE,
 	  .example = "true",
 	  .doc = "On a swarm network: plain containers may join." },
+	{ .key = "enable_ipv4",
+	  .type = &type_bool,
+	  .api = "/EnableIPv4",
+	  .origin = ORIGIN_ENGINE,
+	  .fallback = "true",
+	  .effect = EFFECT_REPLACE,
+	  .since = 48,
+	  .doc = "IPv4 addresses; engines can do without only in experimental mode." },
 	{ .key = "enable_ipv6",
 	  .type = &type_bool,
 	  .api = "/EnableIPv6",
@@ -153,6 +161,21 @@ static const struct field fields[] = {
 	  .fallback = "false",
 	  .effect = EFFECT_REPLACE,
 	  .doc = "IPv6 addresses as well; older engines need a subnet for it in ipam." },
+	{ .key = "config_only",
+	  .type = &type_bool,
+	  .api = "/ConfigOnly",
+	  .origin = ORIGIN_ENGINE,
+	  .fallback = "false",
+	  .effect = EFFECT_REPLACE,
+	  .doc = "No network, but a configuration that others take over by config_from." },
+	{ .key = "config_from",
+	  .type = &type_string,
+	  .api = "/ConfigFrom/Network",
+	  .codec = &codec_text,
+	  .origin = ORIGIN_ENGINE,
+	  .effect = EFFECT_REPLACE,
+	  .ref = "Network",
+	  .doc = "The configuration network that says the rest." },
 	{ .key = "labels",
 	  .type = &type_map,
 	  .api = "/Labels",
@@ -184,8 +207,9 @@ static const struct field fields[] = {
 };
 
 static const struct refused refused[] = {
-	{ "enable_ipv4", "networks without IPv4 are not done yet" },
-	{ "config_from", "configuration networks are not done" },
+	{ "ingress", "only Swarm has a network that balances its ports" },
+	{ "scope", "a plain engine makes networks of its own host only; swarm and global are "
+		   "Swarm's" },
 	{ NULL, NULL },
 };
 

@@ -243,7 +243,7 @@ int pass_has_moved(struct pass *pass, bool *ret_moved, struct error *err)
 static json_t *trim_image(const json_t *inspect)
 {
 	static const char *const kept[] = { "Id", "RepoTags",	  "RepoDigests", "Config",
-					    "Os", "Architecture", "Created" };
+					    "Os", "Architecture", "Variant",	 "Created" };
 	json_t *image = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {

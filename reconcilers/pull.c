@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/host/printable.h"
+#include "reconcilers/platform.h"
 #include "reconcilers/registry_credentials.h"
 
 enum {
@@ -215,14 +216,17 @@ static int pull_image(struct pass *pass, const struct action *action, const char
 	struct pull pull = { .pass = pass, .action = action, .image = image };
 	struct image_reference reference;
 	char *auth = NULL;
+	const char *platform = resource_string(action->want, "platform");
 	bool present;
 
 	image_reference_parse(image, pass->arena, &reference);
 	if (registry_credentials_find(pass->set, reference.registry, &auth, err) < 0)
 		return error_wrap(err, "pull %s", image);
 	CLEANUP(cleanup_free)
-	char *path = engine_path("/images/create?fromImage=%s&tag=%s", reference.repository,
-				 reference.tag);
+	char *path = platform ? engine_path("/images/create?fromImage=%s&tag=%s&platform=%s",
+					    reference.repository, reference.tag, platform)
+			      : engine_path("/images/create?fromImage=%s&tag=%s",
+					    reference.repository, reference.tag);
 	struct engine_request request = { .method = "POST", .path = path, .registry_auth = auth };
 	int rc = engine_stream_json(pass->engine, &request, take_item, &pull, PULL_IDLE_MS, err);
 	bool known = auth != NULL;
@@ -252,16 +256,20 @@ int pull_ensure(struct pass *pass, const struct action *action, struct error *er
 {
 	const char *image = resource_string(action->want, "image");
 	const char *policy = resource_string(action->want, "pull_policy");
+	const char *platform = resource_string(action->want, "platform");
 	bool present;
 
 	/* Asked anew: an earlier action may have pulled it, somebody may have removed it. */
 	if (refresh(pass, image, &present, err) < 0)
 		return -1;
+	if (present && platform)
+		present = platform_matches(platform, pass_image(pass, image));
 	if (strcmp(policy, "always") != 0 && present)
 		return 0;
 	if (strcmp(policy, "never") == 0) {
 		error_set(err, ERROR_NOT_FOUND,
-			  "image %s is not on the host, and pull_policy is never", image);
+			  "image %s%s%s is not on the host, and pull_policy is never", image,
+			  platform ? " for " : "", platform ? platform : "");
 		return error_hint(err, "load it there, or let pull_policy be missing");
 	}
 	pass_progress(pass, action, arena_printf(pass->arena, "pull %s", image));

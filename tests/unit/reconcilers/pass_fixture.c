@@ -114,6 +114,7 @@ json_t *pass_data(const char *name)
 void pass_api(int api)
 {
 	engine = (struct engine){ .name = (char *)"h1", .api = api };
+	pass.observed.engine_api = api;
 }
 
 void pass_info(const char *json)

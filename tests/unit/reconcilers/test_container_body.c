@@ -249,3 +249,108 @@ Test(container_body, a_restart_policy_is_set_live)
 	expect_at(body, "", "{'RestartPolicy': {'Name': 'on-failure', 'MaximumRetryCount': 5}}");
 	json_decref(body);
 }
+
+Test(container_body, deploy_is_sent_as_the_rows_that_say_the_same)
+{
+	json_t *body = body_of(
+		web(HEAD
+		    "  deploy:\n    resources:\n      limits: { cpus: \"0.5\", memory: 64m, "
+		    "pids: 20 }\n      reservations:\n        memory: 32m\n        devices: [{ "
+		    "capabilities: [gpu, compute], device_ids: [b, a] }]\n"
+		    "    restart_policy: { condition: on-failure, max_attempts: 2 }\n"),
+		NULL);
+
+	expect_at(body, "/HostConfig/NanoCpus", "500000000");
+	expect_at(body, "/HostConfig/Memory", "67108864");
+	expect_at(body, "/HostConfig/MemoryReservation", "33554432");
+	expect_at(body, "/HostConfig/PidsLimit", "20");
+	expect_at(body, "/HostConfig/RestartPolicy",
+		  "{'Name': 'on-failure', 'MaximumRetryCount': 2}");
+	expect_at(body, "/HostConfig/DeviceRequests",
+		  "[{'DeviceIDs': ['a', 'b'], 'Capabilities': [['compute', 'gpu']]}]");
+	json_decref(body);
+}
+
+Test(container_body, all_gpus)
+{
+	json_t *body = body_of(web(HEAD "  gpus: all\n"), NULL);
+
+	expect_at(body, "/HostConfig/DeviceRequests", "[{'Count': -1, 'Capabilities': [['gpu']]}]");
+	json_decref(body);
+}
+
+Test(container_body, a_hardware_address_has_its_place_by_version)
+{
+	const struct resource *want = web(HEAD "  mac_address: 02-42-AC-11-65-43\n"
+					       "  networks: [a]\n" NETWORK("a"));
+	json_t *body = body_of(want, NULL);
+
+	expect_at(body, "/MacAddress", "'02:42:ac:11:65:43'");
+	json_decref(body);
+	pass_api(44);
+	body = body_of(want, NULL);
+	expect_at(body, "/MacAddress", NULL);
+	expect_at(body, "/NetworkingConfig/EndpointsConfig/a/MacAddress", "'02:42:ac:11:65:43'");
+	json_decref(body);
+}
+
+Test(container_body, links_belong_to_the_container_or_to_its_networks)
+{
+	static const char db[] = "---\napiVersion: drey/v1\nkind: Container\n"
+				 "metadata: { name: db }\nspec: { image: busy:1, "
+				 "container_name: db-1 }\n";
+	char yaml[1024];
+
+	snprintf(yaml, sizeof(yaml), HEAD "  links: [\"db:sql\"]\n  external_links: [old]\n%s", db);
+	json_t *body = body_of(web(yaml), NULL);
+	expect_at(body, "/HostConfig/Links", "['db-1:sql', 'old:old']");
+	json_decref(body);
+	snprintf(yaml, sizeof(yaml),
+		 HEAD "  networks: [a]\n  links: [\"db:sql\"]\n  volumes_from: [\"db:ro\", "
+		      "\"container:x\"]\n%s" NETWORK("a"),
+		 db);
+	body = body_of(web(yaml), NULL);
+	expect_at(body, "/HostConfig/Links", NULL);
+	expect_at(body, "/HostConfig/VolumesFrom", "['db-1:ro', 'x']");
+	expect_at(body, "/NetworkingConfig/EndpointsConfig/a/Links", "['db-1:sql']");
+	json_decref(body);
+}
+
+static void expect_too_old(const char *yaml, const char *words)
+{
+	struct error err = ERROR_INIT;
+	const struct resource *want = web(yaml);
+	json_t *body = NULL;
+	char uid[33];
+
+	cr_expect_lt(container_create_body(pass, want, NULL, uid, &body, &err), 0);
+	cr_expect_eq(err.code, ERROR_UNSUPPORTED);
+	cr_expect(strstr(err.text, words), "%s", err.text);
+}
+
+/* What an older engine would leave out without a word, members and words of a row among it (moby
+ * daemon/server/router/container/container_routes.go). */
+Test(container_body, what_an_engine_is_too_old_for_is_an_error)
+{
+	expect_too_old(HEAD "  annotations: { a: b }\n", "spec.annotations needs Engine API 1.43");
+	expect_too_old(HEAD "  console_size: { height: 1, width: 1 }\n", "needs Engine API 1.42");
+	expect_too_old(HEAD "  healthcheck: { test: \"true\", start_interval: 1s }\n",
+		       "spec.healthcheck.start_interval needs Engine API 1.44 (Engine 25.0)");
+	expect_too_old(HEAD "  networks: { a: { gw_priority: 1 } }\n" NETWORK("a"),
+		       "gw_priority needs Engine API 1.48");
+	expect_too_old(HEAD
+		       "  networks: { a: { mac_address: \"02:42:ac:11:65:43\" } }\n" NETWORK("a"),
+		       "mac_address needs Engine API 1.44");
+	expect_too_old(HEAD "  volumes: [{ type: image, source: i, target: /i }]\n",
+		       "spec.volumes[0].type of image needs Engine API 1.48 (Engine 28.0)");
+	expect_too_old(HEAD
+		       "  volumes: [{ type: bind, source: /a, target: /i, read_only: true, bind: "
+		       "{ recursive: writable } }]\n",
+		       "spec.volumes[0].bind.recursive of writable needs Engine API 1.44");
+	expect_too_old(HEAD
+		       "  volumes: [{ type: tmpfs, target: /i, tmpfs: { options: [noexec] } }]\n",
+		       "tmpfs.options needs Engine API 1.46");
+	expect_too_old(
+		HEAD "  volumes: [{ source: v, target: /i, volume: { subpath: a } }]\n" VOLUME("v"),
+		"volume.subpath needs Engine API 1.45");
+}

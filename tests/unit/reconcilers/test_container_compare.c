@@ -159,6 +159,59 @@ Test(container_compare, limits_change_live)
 	       "pids_limit: 50 -> -1 [live]");
 }
 
+static const struct action *with_limits(int api, const char *spec, const char *limits)
+{
+	json_t *inspect = recorded("limits"), *host_config = json_object_get(inspect, "HostConfig");
+
+	host(spec);
+	pass_api(api);
+	json_object_update(host_config, pass_json(limits));
+	pass_has_container(inspect, "limits");
+	return pass_compare("Container", "limits");
+}
+
+static void expect_reason(const struct action *action, enum verdict verdict, const char *words)
+{
+	cr_expect_eq(action->verdict, verdict, "%s", pass_changes(action));
+	cr_expect(!words || (action->reason && strstr(action->reason, words)), "%s",
+		  action->reason ? action->reason : "(no reason)");
+}
+
+#define LIMITS                                                                                     \
+	HEAD "limits }\nspec: { image: busy:1, mem_limit: 64m, cpu_shares: 512, "                  \
+	     "pids_limit: 50, restart: always"
+
+/* daemon/container/container_unix.go, UpdateContainer. */
+Test(container_compare, what_an_update_cannot_do_replaces)
+{
+	expect_reason(with_limits(41, LIMITS ", cpus: 0.5 }\n", "{}"), VERDICT_UPDATE, NULL);
+	expect_reason(with_limits(41, LIMITS ", cpus: 0.5 }\n", "{'CpuQuota': 20000}"),
+		      VERDICT_REPLACE, "cpu_quota");
+	expect_reason(with_limits(41, LIMITS ", cpu_quota: 20ms }\n", "{'NanoCpus': 1000000000}"),
+		      VERDICT_REPLACE, "take cpus away");
+	expect_reason(with_limits(41, LIMITS ", memswap_limit: -1 }\n", "{}"), VERDICT_REPLACE,
+		      "swap");
+	expect_reason(with_limits(41, LIMITS ", cpu_rt_runtime: 10ms }\n", "{}"), VERDICT_REPLACE,
+		      NULL);
+	expect_reason(with_limits(41, LIMITS " }\n",
+				  "{'AutoRemove': true, 'RestartPolicy': {'Name': 'no'}}"),
+		      VERDICT_REPLACE, "removes itself");
+}
+
+/* API version history, 1.55: devices were taken and left out before. */
+Test(container_compare, block_devices_change_in_place_on_newer_engines)
+{
+	static const char spec[] =
+		LIMITS ", blkio_config: { device_read_bps: [{ path: /dev/sda, rate: 1m }] } }\n";
+	static const char other[] = "{'BlkioDeviceReadBps': [{'Path': '/dev/sda', 'Rate': 5}]}";
+
+	expect_reason(with_limits(41, spec, "{}"), VERDICT_REPLACE, "before API 1.55");
+	expect_reason(with_limits(55, spec, "{}"), VERDICT_UPDATE, NULL);
+	expect_reason(with_limits(54, spec, other), VERDICT_REPLACE, "before API 1.55");
+	expect_reason(with_limits(55, spec, other), VERDICT_UPDATE, NULL);
+	expect_reason(with_limits(55, LIMITS " }\n", other), VERDICT_REPLACE, "can't take");
+}
+
 /* Where the kernel does not count swap the engine makes it -1, and drops what it can't do
  * (daemon_unix.go, verifyPlatformContainerResources). */
 Test(container_compare, what_the_kernel_cannot_do_is_not_expected)

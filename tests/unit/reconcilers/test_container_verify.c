@@ -44,7 +44,11 @@ Test(container_verify, fields_that_contradict_each_other)
 	expect_fault("labels: { drey.uid: x }", "drey's own");
 	expect_fault("container_name: web.drey-old", "replacement under way");
 	expect_fault("pid: \"service:web\"", "itself");
-	expect_fault("security_opt: [\"seccomp=profile.json\"]", "file is not read");
+	expect_fault("security_opt: [\"seccomp=profile.json\"]", "No such file");
+	expect_fault("security_opt: [\"systempaths=none\"]", "unconfined only");
+	expect_fault("security_opt: [\"systempaths=unconfined\"]\n  masked_paths: []",
+		     "one of the two");
+	expect_fault("security_opt: [\"systempaths=unconfined\"]", NULL);
 	expect_fault("security_opt: [\"seccomp=unconfined\", \"apparmor:x\"]", NULL);
 }
 
@@ -122,9 +126,65 @@ Test(container_verify, short_forms)
 Test(container_verify, what_compose_has_and_drey_has_not_is_answered)
 {
 	expect_fault("build: .", "builds none");
-	expect_fault("deploy: { replicas: 2 }", "hosts or host_selector");
-	expect_fault("secrets: [x]", "${secret.NAME}");
-	expect_fault("links: [db]", "one network");
 	expect_fault("scale: 3", "Template");
+	expect_fault("scale: 1", NULL);
+	expect_fault("pull_policy: weekly", "'weekly' is not taken: a tag is asked for");
+	expect_fault("pull_policy: every_2h", "'every_2h' is not taken");
+	expect_fault("pull_policy: if_not_present", NULL);
+	expect_fault("volumes: [{ type: npipe, source: x, target: /s }]", "Linux containers only");
+	expect_fault("auto_remove: true", "state: completed");
+	expect_fault("isolation: hyperv", "Linux containers only");
 	expect_fault("privilegd: true", "did you mean 'privileged'");
+}
+
+Test(container_verify, deploy_says_what_the_rows_say)
+{
+	expect_fault("deploy: { replicas: 1, mode: global }", NULL);
+	expect_fault("deploy: { replicas: 2 }", "name more hosts");
+	expect_fault("deploy: { mode: replicated-job }", "state: completed");
+	expect_fault("deploy: { placement: { constraints: [a] } }", "hosts or host_selector");
+	expect_fault("deploy: { labels: { a: b } }", "Swarm service");
+	expect_fault("deploy: { resources: { limits: { memory: 64m } } }\n  mem_limit: 32m",
+		     "says something else than mem_limit");
+	expect_fault("deploy: { resources: { limits: { memory: 64m } } }\n  mem_limit: 65536k",
+		     NULL);
+	expect_fault("deploy: { resources: { limits: { memory: 1m }, "
+		     "reservations: { memory: 2m } } }",
+		     "above mem_limit");
+	expect_fault("deploy: { restart_policy: { condition: on-failure, max_attempts: 3 } }\n"
+		     "  restart: \"on-failure:3\"",
+		     NULL);
+	expect_fault("deploy: { restart_policy: {} }\n  restart: \"no\"", "than restart does");
+	expect_fault("deploy: { restart_policy: { max_attempts: 3 } }", "on-failure only");
+	expect_fault("deploy: { restart_policy: { delay: 5s } }", "twice as long");
+	expect_fault("deploy: { restart_policy: {} }\n  state: completed", "not started again");
+	expect_fault("deploy: { resources: { reservations: { cpus: 1 } } }", "cpu_shares");
+	expect_fault("gpus: all", NULL);
+	expect_fault("gpus: [{ count: 1, device_ids: [\"0\"] }]", "one of the two");
+}
+
+Test(container_verify, what_is_of_another_container)
+{
+	expect_fault("links: [db]", "db");
+	expect_fault("links: [\":x\"]", "CONTAINER[:ALIAS]");
+	expect_fault("external_links: [\"db:sql\", redis]", NULL);
+	expect_fault("external_links: [\"db:sql\", \"x:sql\"]", "twice");
+	expect_fault("volumes_from: [\"container:x:ro\"]", NULL);
+	expect_fault("volumes_from: [\"container:x:rx\"]", ":ro|:rw");
+	expect_fault("volumes_from: [db]", "db");
+}
+
+Test(container_verify, options_of_mounts)
+{
+	expect_fault("volumes: [{ type: image, target: /s }]", "which image");
+	expect_fault("volumes: [{ type: image, source: busy, target: /s, image: { subpath: a } }]",
+		     NULL);
+	expect_fault("volumes: [{ type: bind, source: /a, target: /s, bind: { recursive: "
+		     "writable } }]",
+		     "read_only: true");
+	expect_fault("volumes: [{ type: bind, source: /a, target: /s, read_only: true, bind: { "
+		     "recursive: readonly } }]",
+		     "propagation: rprivate");
+	expect_fault("volumes: [{ target: /s, volume: { labels: { a: b } } }]", NULL);
+	expect_fault("volumes: [{ type: tmpfs, target: /s, tmpfs: { options: [noexec] } }]", NULL);
 }
