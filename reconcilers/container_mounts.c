@@ -568,9 +568,13 @@ static void decode_volume_options(json_t *mount, const json_t *volume)
 	if (*member(volume, "Subpath"))
 		set_option(mount, "volume", "subpath",
 			   json_incref(json_object_get(volume, "Subpath")));
-	if (json_object_size(json_object_get(volume, "Labels")))
-		set_option(mount, "volume", "labels",
-			   json_incref(json_object_get(volume, "Labels")));
+	/* Newer engines mark anonymous volumes so by themselves (moby volume/service/service.go).
+	 */
+	json_t *labels = json_copy(json_object_get(volume, "Labels"));
+	json_object_del(labels, "com.docker.volume.anonymous");
+	if (json_object_size(labels))
+		set_option(mount, "volume", "labels", json_incref(labels));
+	json_decref(labels);
 	if (*member(driver, "Name") || json_object_size(json_object_get(driver, "Options")))
 		set_option(
 			mount, "volume", "driver_config",
