@@ -112,7 +112,7 @@ static const struct field tmpfs_fields[] = {
 	  .type = &type_string_set,
 	  .since = 46,
 	  .pattern = "^[a-z_]+(=.*)?$",
-	  .doc = "Further mount options, as noexec or uid=1000." },
+	  .doc = "Further mount options, as noexec." },
 };
 
 static const struct schema tmpfs_options_schema = {
