@@ -77,7 +77,6 @@ static const struct field fields[] = {
 	  .codec = &codec_mac,
 	  .origin = ORIGIN_ENGINE,
 	  .effect = EFFECT_REPLACE,
-	  .example = "\"02:42:ac:11:65:43\"",
 	  .doc = "A fixed hardware address on the first network; from API 1.44 on the same as "
 		 "networks.NAME.mac_address." },
 	{ .key = "links",
