@@ -324,16 +324,16 @@ static int container_observed(struct pass *pass, struct error *err)
 bool container_is_leftover(const char *engine_name)
 {
 	return str_has_suffix(engine_name, CONTAINER_NEW) ||
-	       str_has_suffix(engine_name, CONTAINER_OLD);
+	       str_has_suffix(engine_name, CONTAINER_OLD) ||
+	       str_has_suffix(engine_name, CONTAINER_HELD);
 }
 
-bool container_shares(const struct object *object, const char *id, const char *engine_name)
+bool container_joins(const struct object *object, const char *id, const char *engine_name)
 {
 	static const char *const modes[] = { "NetworkMode", "IpcMode", "PidMode" };
 	const json_t *host_config = member(object->inspect, "HostConfig");
 
-	if (object->kind != &reconciler_container.kind || !object->inspect ||
-	    !inspect_is_live(object->inspect))
+	if (object->kind != &reconciler_container.kind || !object->inspect)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		const char *mode = text(host_config, modes[i]);
@@ -345,6 +345,11 @@ bool container_shares(const struct object *object, const char *id, const char *e
 			return true;
 	}
 	return false;
+}
+
+bool container_shares(const struct object *object, const char *id, const char *engine_name)
+{
+	return container_joins(object, id, engine_name) && inspect_is_live(object->inspect);
 }
 
 /* --- rules across fields --- */
@@ -581,7 +586,7 @@ static void verify_rest(const struct verify *v)
 		fault(v, "depends_on", "a container can't depend on itself");
 	if (container_is_leftover(container_engine_name(v->resource)))
 		fault(v, "container_name",
-		      "names that end in " CONTAINER_NEW " or " CONTAINER_OLD
+		      "names that end in " CONTAINER_NEW ", " CONTAINER_OLD " or " CONTAINER_HELD
 		      " are those of a replacement under way");
 	for (const char *const *key = (const char *const[]){ "network_mode", "ipc", "pid", NULL };
 	     *key; key++) {
@@ -645,6 +650,7 @@ static void container_verify(const struct resource *resource, struct diagnostics
 	verify_targets(&v);
 	verify_rest(&v);
 	json_decref(spec);
+	container_update_verify(resource, diagnostics);
 }
 
 const struct reconciler reconciler_container = {

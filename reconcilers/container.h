@@ -13,6 +13,9 @@
 
 #define CONTAINER_NEW ".drey-new" /* suffix of a replacement that is not in place yet */
 #define CONTAINER_OLD ".drey-old" /* suffix of what was replaced and is not removed yet */
+/* Suffix of one half of a replacement that failed and is left for a look (failure_action: pause):
+ * the old one, or where that serves on, the new one. */
+#define CONTAINER_HELD ".drey-held"
 
 /* Member of a create body that call_create() puts into the query; engines pass over it. */
 #define CONTAINER_PLATFORM "drey.platform"
@@ -24,10 +27,18 @@ extern const struct schema container_schema;
 /* The engine's name: container_name, else metadata.name. */
 const char *container_engine_name(const struct resource *want);
 
-/* Is it NAME.drey-new or NAME.drey-old, half of a replacement that is not over? */
+/* Is it NAME.drey-new, .drey-old or .drey-held, half of a replacement that is not over? */
 bool container_is_leftover(const char *engine_name);
 
-/* Has it processes in the namespaces of the container of this ID and name? */
+/* Is it part of a replacement that recovery would finish or undo? Pure. */
+bool container_is_unfinished(const struct pass *pass, const struct object *object);
+
+/* Is it NAME.drey-held, and belongs to NAME? */
+bool container_is_held(const struct pass *pass, const struct object *object);
+
+/* Does it say that it shares a namespace of the container of this ID and name? */
+bool container_joins(const struct object *object, const char *id, const char *engine_name);
+/* The same, and has it processes there? */
 bool container_shares(const struct object *object, const char *id, const char *engine_name);
 
 /* Copy of want's spec, resolved (see above). New reference. */
@@ -68,6 +79,16 @@ bool container_changes_path(const struct action *action, const char *path);
 
 /* Kinds of state as desired: "running" unless spec.state says otherwise. */
 const char *container_wanted_state(const struct resource *want);
+
+/* deploy.update_config: what becomes of a new container that does not prove itself. */
+enum failure_action { FAILURE_ROLLBACK, FAILURE_PAUSE, FAILURE_CONTINUE };
+enum failure_action container_failure_action(const struct resource *want);
+bool container_wants_start_first(const struct resource *want);
+/* How long one without a health check must stay up. */
+int64_t container_monitor_ms(const struct pass *pass, const struct resource *want);
+/* Of a replacement: may the new one start while the old one runs? Sets start_first, or where it is
+ * asked for and can't be, order_reason. */
+void container_decide_order(const struct pass *pass, struct action *action, struct arena *arena);
 
 /* The name of the container whose network, IPC or PID namespace this one shares, of the form
  * that the manifest has (a resource's name); NULL when it shares none. `key`: "network_mode",

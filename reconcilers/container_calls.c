@@ -265,17 +265,18 @@ int call_rename(struct pass *pass, const char *id, const char *name, struct erro
 {
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/rename?name=%s", id, name);
 	struct engine_request request = { .method = "POST", .path = path };
+	struct error failed = ERROR_INIT;
 	json_t *inspect = NULL;
 
-	if (call_inspect_present(pass, id, &inspect, err) < 0)
-		return -1;
-	/* Engines refuse to give a container the name that it has. */
-	bool named = is_named(inspect, name);
-	json_decref(inspect);
-	if (named)
+	if (post_until(pass, id, &request, is_named, name, err) == 0)
 		return 0;
-	if (post_until(pass, id, &request, is_named, name, err) < 0)
+	/* Engines refuse to give a container the name that it has. */
+	bool named = call_inspect(pass, id, &inspect, &failed) == 0 && inspect &&
+		     is_named(inspect, name);
+	json_decref(inspect);
+	if (!named)
 		return error_wrap(err, "rename to %s", name);
+	error_clear(err);
 	return 0;
 }
 

@@ -97,6 +97,9 @@ extern const struct codec codec_limit; /* null, 0 and -1 are silence */
 extern const struct codec codec_swappiness;
 extern const struct codec codec_ulimits;
 
+/* container_update.c */
+extern const struct schema container_update_schema;
+
 /* container_health.c */
 extern const struct value_type type_health_test;
 extern const struct schema container_health_schema;

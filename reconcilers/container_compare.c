@@ -380,6 +380,18 @@ static void decide(struct action *action)
 				  "be put back should the new one fail";
 }
 
+void container_compare_fields(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	action->changes.arena = arena;
+	action->verdict = VERDICT_KEEP;
+	compare_image(pass, action, arena);
+	compare_platform(pass, action, arena);
+	compare_fields(pass, action, arena);
+	compare_name(action, arena);
+	compare_state(action, arena);
+	raise_effects(pass, action, arena);
+}
+
 void container_compare(const struct pass *pass, struct action *action, struct arena *arena)
 {
 	const struct object *have = action->have;
@@ -405,13 +417,8 @@ void container_compare(const struct pass *pass, struct action *action, struct ar
 		action->reason = "the engine is just removing it; look again in a moment";
 		return;
 	}
-	action->verdict = VERDICT_KEEP;
-	compare_image(pass, action, arena);
-	compare_platform(pass, action, arena);
-	compare_fields(pass, action, arena);
-	compare_name(action, arena);
-	compare_state(action, arena);
-	raise_effects(pass, action, arena);
+	container_compare_fields(pass, action, arena);
 	decide(action);
 	note_other_claimant(pass, action, arena);
+	container_refuse_held(pass, action, arena);
 }

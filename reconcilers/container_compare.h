@@ -24,4 +24,24 @@ void container_refine(const struct pass *pass, struct object *object);
 json_t *container_expected(const struct pass *pass, const json_t *resolved, const json_t *image,
 			   struct arena *arena, const char **ret_warning);
 
+/* Rules across the fields of deploy.update_config. */
+void container_update_verify(const struct resource *resource, struct diagnostics *diagnostics);
+
 void container_compare(const struct pass *pass, struct action *action, struct arena *arena);
+/* Fills in action->changes alone. */
+void container_compare_fields(const struct pass *pass, struct action *action, struct arena *arena);
+
+/* --- container_held.c: a replacement that failed and is left for a look --- */
+
+struct held {
+	const struct object *failed, *old; /* one has the name, the other stands aside */
+};
+
+/* Of the container that has the name; false: there is no other half. */
+bool container_find_held(const struct pass *pass, const struct object *current,
+			 struct held *ret_held);
+/* Is there nothing new to try? want: may be NULL. */
+bool container_stays_held(const struct pass *pass, const struct resource *want,
+			  const struct held *held, struct arena *arena);
+/* The verdict where that is so. */
+void container_refuse_held(const struct pass *pass, struct action *action, struct arena *arena);

@@ -122,9 +122,14 @@ static const struct field deploy_fields[] = {
 	  .type = &type_object,
 	  .of = &restart_schema,
 	  .doc = "The same as restart, in Swarm's words." },
+	{ .key = "update_config",
+	  .type = &type_object,
+	  .of = &container_update_schema,
+	  .doc = "How a container gives way to its successor." },
 };
 
 static const struct refused deploy_refused[] = {
+	{ "rollback_config", "a rollback starts the old container again as it was, at once" },
 	{ "placement", "hosts or host_selector say where a container runs" },
 	{ "endpoint_mode", "only Swarm has virtual addresses; on its networks a container is "
 			   "reached by its name" },

@@ -4,18 +4,30 @@
  *
  *   NAME.drey-new  NAME         the old one
  *   there          -            is there             undo: put the old one back
- *   there          the old one  is it                undo
+ *   runs           -            NAME.drey-old        it started first and has proved itself: it
+ *                                                    takes the name, then as below
+ *   there          the old one  is it                undo (where it started first the old one
+ *                                                    serves all the while)
  *   there          -            is gone              the new one takes the name
- *   -              replaces it  NAME.drey-old        started: gate, then finish or undo;
+ *   -              replaces it  NAME.drey-old        started: gate, then finish, undo or hold;
  *                                                    never started: go on; ended: undo;
  *                                                    no manifest: finish if it runs, else undo
  *   -              -            NAME.drey-old        put the old one back
+ *
+ * Held back on purpose (container_held.c), and left so until there is something new to try:
+ *
+ *   NAME           NAME.drey-held
+ *   replaces it    the old one                       undo; failure_action: continue or no
+ *                                                    manifest: as above
+ *   the old one    replaces it                       remove it
+ *   -              there                             it takes the name
  *
  * The old one is found by the ID in the new one's label drey.replaces, so that a foreign one that
  * was adopted is found as well. Anything else of such a name is nobody's business here.
  */
 #include <string.h>
 
+#include "reconcilers/container_compare.h"
 #include "reconcilers/container_steps.h"
 
 struct recovery {
@@ -24,6 +36,7 @@ struct recovery {
 	const struct object *fresh;   /* NAME.drey-new */
 	const struct object *current; /* NAME */
 	const struct object *old;     /* what fresh or current replaces, else NAME.drey-old */
+	bool put_back;		      /* it has failed before: no second gate */
 	bool changed;
 };
 
@@ -124,7 +137,7 @@ static void resume(struct recovery *recovery, struct action *action,
 		.action = action,
 		.name = recovery->name,
 		.old_name = old && old != recovery->current &&
-					    !str_has_suffix(old->engine_name, CONTAINER_OLD)
+					    !container_is_leftover(old->engine_name)
 				    ? old->engine_name
 				    : recovery->name,
 		.old_id = old ? old->id : NULL,
@@ -144,6 +157,19 @@ static int undo(struct recovery *recovery, struct error *err)
 	resume(recovery, &action, &replacement);
 	recovery->changed = true;
 	return replacement_undo(&replacement, err);
+}
+
+/* Those that go back with what they share: nothing is held then. */
+static bool is_shared(const struct recovery *recovery)
+{
+	const struct object *old = recovery->old;
+
+	for (size_t i = 0; i < recovery->pass->observed.count; i++) {
+		if (container_joins(recovery->pass->observed.objects[i], old->id,
+				    old->engine_name))
+			return true;
+	}
+	return false;
 }
 
 /* The new one has the name, the old one stands aside: the gate decides, as it would have. */
@@ -174,13 +200,16 @@ static int judge(struct recovery *recovery, struct error *err)
 	else if (strcmp(state, "paused") == 0)
 		rc = 0;
 	else
-		rc = container_gate(recovery->pass, action.want, replacement.new_id, &failed);
+		rc = replacement_prove(&replacement, &failed);
 	if (rc == 0)
 		return replacement_finish(&replacement, err);
 	if (failed.code == ERROR_UNREACHABLE || failed.code == ERROR_CANCELLED) {
 		*err = failed;
 		return -1;
 	}
+	if (replacement.found_wanting && container_failure_action(action.want) == FAILURE_PAUSE &&
+	    !is_shared(recovery))
+		return replacement_hold(&replacement, err);
 	log_debug(recovery->pass->log, "replacement of %s is undone: %s", recovery->name,
 		  failed.text);
 	return replacement_undo(&replacement, err);
@@ -196,7 +225,17 @@ static int recover_one(struct recovery *recovery, struct error *err)
 {
 	const struct object *fresh = recovery->fresh, *current = recovery->current;
 
+	if (recovery->put_back)
+		return undo(recovery, err);
 	if (fresh) {
+		if (!current && recovery->old && inspect_is_live(fresh->inspect) &&
+		    str_has_suffix(recovery->old->engine_name, CONTAINER_OLD)) {
+			if (take_name(recovery, err) < 0)
+				return -1;
+			recovery->current = fresh;
+			recovery->fresh = NULL;
+			return judge(recovery, err);
+		}
 		/* Somebody else's container took the name meanwhile: the new one can't. */
 		if (recovery->old || current)
 			return undo(recovery, err);
@@ -207,20 +246,51 @@ static int recover_one(struct recovery *recovery, struct error *err)
 	return judge(recovery, err);
 }
 
+/* What was held back, and is to be so no longer. */
+static bool gather_held(const struct pass *pass, const struct object *object, const char *name,
+			struct recovery *ret_recovery)
+{
+	const struct object *current = find_named(pass, object->kind, name, "");
+	const struct resource *want = find_want(pass, name);
+	struct held held = { 0 };
+
+	if (current && (!container_find_held(pass, current, &held) ||
+			container_stays_held(pass, want, &held, pass->arena)))
+		return false;
+	if (!current && !object->ours)
+		return false;
+	*ret_recovery = (struct recovery){
+		.name = name,
+		.fresh = held.old == current ? held.failed : NULL,
+		.current = current,
+		.old = current ? held.old : object,
+		.put_back = !current || held.old == current ||
+			    (want && strcmp(container_wanted_state(want), "absent") != 0 &&
+			     container_failure_action(want) != FAILURE_CONTINUE),
+	};
+	return true;
+}
+
 /* Fills in what belongs together; false when there is nothing to recover. */
-static bool gather(struct pass *pass, const struct object *object, struct recovery *ret_recovery)
+static bool gather(const struct pass *pass, const struct object *object,
+		   struct recovery *ret_recovery)
 {
 	const struct kind *kind = object->kind;
 	const char *suffix = str_has_suffix(object->engine_name, CONTAINER_NEW)	  ? CONTAINER_NEW
 			     : str_has_suffix(object->engine_name, CONTAINER_OLD) ? CONTAINER_OLD
-										  : NULL;
+			     : str_has_suffix(object->engine_name, CONTAINER_HELD)
+				     ? CONTAINER_HELD
+				     : NULL;
 	const char *id = NULL, *policy = NULL;
 	const struct object *fresh, *current, *old;
 
-	if (!suffix || strlen(object->engine_name) == strlen(suffix))
+	if (strcmp(kind->name, "Container") != 0 || !suffix ||
+	    strlen(object->engine_name) == strlen(suffix))
 		return false;
 	const char *name = arena_strndup(pass->arena, object->engine_name,
 					 strlen(object->engine_name) - strlen(suffix));
+	if (strcmp(suffix, CONTAINER_HELD) == 0)
+		return gather_held(pass, object, name, ret_recovery);
 	fresh = find_named(pass, kind, name, CONTAINER_NEW);
 	current = find_named(pass, kind, name, "");
 	old = find_named(pass, kind, name, CONTAINER_OLD);
@@ -234,7 +304,6 @@ static bool gather(struct pass *pass, const struct object *object, struct recove
 	if (!fresh && !(current && replaced && replaced == old) && !(!current && old && old->ours))
 		return false;
 	*ret_recovery = (struct recovery){
-		.pass = pass,
 		.name = name,
 		.fresh = fresh,
 		.current = current,
@@ -245,15 +314,22 @@ static bool gather(struct pass *pass, const struct object *object, struct recove
 	return true;
 }
 
+bool container_is_unfinished(const struct pass *pass, const struct object *object)
+{
+	struct recovery ignored;
+
+	return gather(pass, object, &ignored);
+}
+
 int container_recover(struct pass *pass, bool *ret_changed, struct error *err)
 {
 	for (size_t i = 0; i < pass->observed.count; i++) {
 		const struct object *object = pass->observed.objects[i];
 		struct recovery recovery;
 
-		if (strcmp(object->kind->name, "Container") != 0 ||
-		    !gather(pass, object, &recovery))
+		if (!gather(pass, object, &recovery))
 			continue;
+		recovery.pass = pass;
 		/* Both names of a pair lead here: once is enough. */
 		if (recovery.fresh && recovery.fresh != object)
 			continue;

@@ -6,6 +6,11 @@
  *   NAME.drey-new becomes NAME -> the old one's restart policy becomes "no" -> start -> gate ->
  *   remove the old
  *
+ * Where it is to start first (update_config.order, and nothing stands against it):
+ *
+ *   create NAME.drey-new -> start -> gate -> NAME becomes NAME.drey-old -> NAME.drey-new becomes
+ *   NAME -> the old one's restart policy becomes "no" -> stop and remove the old
+ *
  * At each point names, labels and states alone tell how far it came (container_recover.c).
  * That is also why undoing restores the restart policy before it removes the new container: the
  * new one's label is the only place where the policy is written.
@@ -68,7 +73,18 @@ static int move_old_away(struct replacement *r, struct error *err)
 	return call_rename(r->pass, r->old_id, old_place(r), err);
 }
 
-static int start_new(const struct replacement *r, struct error *err)
+int replacement_prove(struct replacement *r, struct error *err)
+{
+	if (container_gate(r->pass, r->action->want, r->new_id, &r->found_wanting, err) == 0)
+		return 0;
+	if (!r->found_wanting || container_failure_action(r->action->want) != FAILURE_CONTINUE)
+		return -1;
+	step(r, arena_printf(r->pass->arena, "go on, as failure_action says, though %s", err->text));
+	error_clear(err);
+	return 0;
+}
+
+static int start_new(struct replacement *r, struct error *err)
 {
 	const char *wanted = container_wanted_state(r->action->want);
 
@@ -82,21 +98,57 @@ static int start_new(const struct replacement *r, struct error *err)
 	if (strcmp(wanted, "completed") == 0)
 		return 0;
 	step(r, "wait until it has proved itself");
-	if (container_gate(r->pass, r->action->want, r->new_id, err) < 0)
+	if (replacement_prove(r, err) < 0)
 		return -1;
 	if (strcmp(wanted, "paused") == 0)
 		return call_set_paused(r->pass, r->new_id, true, err);
 	return 0;
 }
 
+/* `always` and `on-failure` come back after a restart of the engine. */
+static int disarm_old(const struct replacement *r, struct error *err)
+{
+	return r->old_id ? call_set_policy(r->pass, r->old_id, "no", err) : 0;
+}
+
 int replacement_switch(struct replacement *r, struct error *err)
 {
-	if (move_old_away(r, err) < 0 || call_rename(r->pass, r->new_id, r->name, err) < 0)
-		return -1;
-	/* `always` and `on-failure` come back after a restart of the engine. */
-	if (r->old_id && call_set_policy(r->pass, r->old_id, "no", err) < 0)
+	if (move_old_away(r, err) < 0 || call_rename(r->pass, r->new_id, r->name, err) < 0 ||
+	    disarm_old(r, err) < 0)
 		return -1;
 	return start_new(r, err);
+}
+
+/* One that crashes just now an engine fails to rename ("sandbox not found"), and it serves nobody:
+ * the new one has proved itself. */
+static int rename_running(const struct replacement *r, struct error *err)
+{
+	if (call_rename(r->pass, r->old_id, old_place(r), err) == 0)
+		return 0;
+	if (call_is_lost(err) || err->code == ERROR_CANCELLED)
+		return -1;
+	error_clear(err);
+	step(r, "stop the old one");
+	return call_stop(r->pass, r->old_id, err) < 0
+		       ? error_wrap(err, "stop the old one")
+		       : call_rename(r->pass, r->old_id, old_place(r), err);
+}
+
+int replacement_swap_names(struct replacement *r, struct error *err)
+{
+	json_t *inspect = NULL;
+
+	if (call_inspect(r->pass, r->old_id, &inspect, err) < 0)
+		return -1;
+	/* It may have ended and gone meanwhile. */
+	if (!inspect || inspect_is(inspect, "removing"))
+		r->old_id = NULL;
+	json_decref(inspect);
+	step(r, "rename");
+	/* Until the second one is done the name resolves to neither: nothing comes in between. */
+	if (r->old_id && rename_running(r, err) < 0)
+		return -1;
+	return call_rename(r->pass, r->new_id, r->name, err) < 0 ? -1 : disarm_old(r, err);
 }
 
 int replacement_finish(struct replacement *r, struct error *err)
@@ -184,7 +236,7 @@ int replacement_undo(struct replacement *r, struct error *err)
 	int rc = sharers_undo(r, &of_sharers);
 	if (replacement_put_back(r, err) < 0)
 		return -1;
-	if (r->old_id && r->start_old && start_old(r, err) < 0)
+	if (r->old_id && r->start_old && !r->start_first && start_old(r, err) < 0)
 		return -1;
 	if (rc == 0)
 		return sharers_start(r, err);
@@ -247,13 +299,56 @@ int replacement_back_up(const struct replacement *r, struct error *err)
 	return 0;
 }
 
+int replacement_hold(struct replacement *r, struct error *err)
+{
+	const char *id = r->old_id, *held = arena_printf(r->pass->arena, "%s%s", r->name,
+							 CONTAINER_HELD);
+
+	if (r->start_first) {
+		/* What does not work shall not be found by the aliases of what does. */
+		if (disarm_new(r, err) < 0)
+			return -1;
+		id = r->new_id;
+	}
+	return id ? call_rename(r->pass, id, held, err) : 0;
+}
+
+/* failure_action: pause. Where others share its namespaces all go back as one. */
+static bool may_hold(const struct replacement *r)
+{
+	return r->found_wanting && r->sharer_count == 0 &&
+	       container_failure_action(r->action->want) == FAILURE_PAUSE;
+}
+
+static int hint_held(const struct replacement *r, struct error *err)
+{
+	return error_hint(
+		err,
+		r->start_first
+			? "failure_action is pause: it is stopped and kept as %s%s for a look, the "
+			  "old one serves on; a change of its manifest or image goes on"
+			: "failure_action is pause: it is left as it is for a look, and the old "
+			  "one is kept as %s%s; a change of its manifest or image goes on from "
+			  "that one, removing that one accepts the new",
+		r->name, CONTAINER_HELD);
+}
+
 /* The way back, with the reason for it kept as the first thing that is read. */
 static int fail(struct replacement *r, struct error *err)
 {
 	struct error undo = ERROR_INIT;
 
+	if (may_hold(r)) {
+		step(r, "hold, as failure_action says");
+		if (replacement_hold(r, &undo) == 0)
+			return hint_held(r, err);
+		log_debug(r->pass->log, "%s", undo.text);
+		error_clear(&undo);
+	}
+
 	if (replacement_undo(r, &undo) == 0)
-		return error_hint(err, "the old container is back in place");
+		return error_hint(err, r->start_first ? "the old container serves on"
+						      : "the old container is back in place");
 	if (call_is_lost(&undo) || undo.code == ERROR_CANCELLED)
 		return error_hint(err, "the next run finishes or undoes the replacement");
 	return error_hint(err, "undoing it failed as well (%s); the next run takes it up",
@@ -331,6 +426,15 @@ static int wait_completed(const struct replacement *r, struct error *err)
 	return container_wait_completed(r->pass, r->action->want, r->new_id, err);
 }
 
+/* The old one serves on until the new one has proved itself, and has not been touched if that
+ * one does not. */
+static int start_first(struct replacement *r, struct error *err)
+{
+	if (start_new(r, err) < 0 || replacement_swap_names(r, err) < 0)
+		return fail(r, err);
+	return replacement_finish(r, err);
+}
+
 int container_replace(struct pass *pass, const struct action *action, struct error *err)
 {
 	struct replacement r = {
@@ -352,8 +456,13 @@ int container_replace(struct pass *pass, const struct action *action, struct err
 		return -1;
 	}
 	/* The last point at which stopping costs nothing. */
-	if (call_check_cancelled(pass, err) < 0 || stop_old(&r, err) < 0 ||
-	    replacement_back_up(&r, err) < 0 || sharers_back_up(&r, err) < 0 ||
+	if (call_check_cancelled(pass, err) < 0)
+		return fail(&r, err);
+	/* Unless somebody has come to share its namespaces since the plan was made. */
+	r.start_first = action->start_first && r.sharer_count == 0;
+	if (r.start_first)
+		return start_first(&r, err);
+	if (stop_old(&r, err) < 0 || replacement_back_up(&r, err) < 0 || sharers_back_up(&r, err) < 0 ||
 	    replacement_switch(&r, err) < 0 || sharers_switch(&r, err) < 0)
 		return fail(&r, err);
 	return finish(&r, err) < 0 ? -1 : wait_completed(&r, err);

@@ -24,6 +24,7 @@ static const struct field fields[] = {
 	{ .key = "deploy",
 	  .type = &type_object,
 	  .of = &container_deploy_schema,
+	  .example = "{ update_config: { order: start-first, failure_action: rollback } }",
 	  .doc = "What a Compose file says for Swarm, as far as a plain engine can do it: "
 		 "compared as the rows that say the same." },
 	{ .key = "scale",

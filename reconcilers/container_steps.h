@@ -31,10 +31,10 @@ MUST_CHECK int container_start(struct pass *pass, const char *id, struct error *
  * The gate a started container must pass. With a health check: healthy within start_period +
  * retries x (interval + timeout). Without: up through `monitor` with RestartCount and StartedAt
  * unchanged, since a crash loop reads "running" most of the time. The error has its last log
- * lines.
+ * lines. *ret_found_wanting: it was the container that failed, not the asking.
  */
 MUST_CHECK int container_gate(struct pass *pass, const struct resource *want, const char *id,
-			      struct error *err);
+			      bool *ret_found_wanting, struct error *err);
 /* Waits until a container that shall complete has exited with 0; one that takes long is left
  * running, which is success. */
 MUST_CHECK int container_wait_completed(struct pass *pass, const struct resource *want,
@@ -56,6 +56,8 @@ struct replacement {
 	const char *new_id;	     /* NULL: there is none (yet, or any more) */
 	bool start_old, pause_old;   /* what it gets back to */
 	bool stop_is_doubtful;	     /* the answer got lost: the engine may still be at it */
+	bool start_first;	     /* the old one is not stopped before the end */
+	bool found_wanting;	     /* the new one did not pass the gate */
 	struct replacement *sharers; /* of ours, replaced with it; want NULL: only stopped */
 	size_t sharer_count;
 };
@@ -71,6 +73,14 @@ MUST_CHECK int replacement_create(struct replacement *replacement, struct error 
 MUST_CHECK int replacement_back_up(const struct replacement *replacement, struct error *err);
 /* From both created and the old one stopped to the gate: names, policy, start. */
 MUST_CHECK int replacement_switch(struct replacement *replacement, struct error *err);
+/* The gate; where failure_action is continue, what does not pass counts all the same. */
+MUST_CHECK int replacement_prove(struct replacement *replacement, struct error *err);
+/* Start-first, past the gate: both run, the new one takes the name and the old one's policy is
+ * "no". */
+MUST_CHECK int replacement_swap_names(struct replacement *replacement, struct error *err);
+/* What failed the gate is left for a look: the old one, or where that serves on the new one, gets
+ * the name NAME.drey-held. */
+MUST_CHECK int replacement_hold(struct replacement *replacement, struct error *err);
 /* Past the gate: removes the old one. */
 MUST_CHECK int replacement_finish(struct replacement *replacement, struct error *err);
 /* Removes the new one; the old one has its name and policy again, and is not started. */

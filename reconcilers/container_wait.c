@@ -76,15 +76,6 @@ static int64_t health_budget_ms(const json_t *inspect)
 	return budget_ms > 0 && budget_ms < BUDGET_MAX_MS ? budget_ms : BUDGET_MAX_MS;
 }
 
-static int64_t monitor_ms(const struct pass *pass, const struct resource *want)
-{
-	const json_t *written = resource_get(want, "monitor");
-
-	if (written)
-		return json_integer_value(written) / 1000000;
-	return pass->monitor_ms > 0 ? pass->monitor_ms : resource_int(want, "monitor") / 1000000;
-}
-
 /* Appends what it said last. */
 static int with_log(struct pass *pass, const struct resource *want, const char *id,
 		    struct error *err)
@@ -170,7 +161,7 @@ static void gate_init(struct gate *gate, const struct pass *pass, const struct r
 {
 	*gate = (struct gate){
 		.budget_ms = health_budget_ms(inspect),
-		.monitor_ms = monitor_ms(pass, want),
+		.monitor_ms = container_monitor_ms(pass, want),
 		.begin_ms = io_now_ms(),
 		.restarts = restarts_of(inspect),
 	};
@@ -183,11 +174,12 @@ static int64_t poll_ms(int round)
 }
 
 int container_gate(struct pass *pass, const struct resource *want, const char *id,
-		   struct error *err)
+		   bool *ret_found_wanting, struct error *err)
 {
 	enum sight sight = SIGHT_WAIT;
 	struct gate gate;
 
+	*ret_found_wanting = false;
 	for (int round = 0; sight == SIGHT_WAIT; round++) {
 		json_t *inspect = NULL;
 
@@ -200,6 +192,7 @@ int container_gate(struct pass *pass, const struct resource *want, const char *i
 		sight = look(&gate, inspect, err);
 		json_decref(inspect);
 	}
+	*ret_found_wanting = sight == SIGHT_FAILED;
 	return sight == SIGHT_PASSED ? 0 : with_log(pass, want, id, err);
 }
 

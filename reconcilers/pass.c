@@ -348,7 +348,7 @@ static int claim_rank(const struct object *object, const char *engine_name)
 		return rank + 3;
 	if (str_has_suffix(object->engine_name, CONTAINER_OLD))
 		return rank + 1;
-	return str_has_suffix(object->engine_name, CONTAINER_NEW) ? rank : rank + 2;
+	return container_is_leftover(object->engine_name) ? rank : rank + 2;
 }
 
 struct object *pass_find_ours(const struct pass *pass, const struct kind *kind, const char *name)

@@ -70,6 +70,9 @@ struct action {
 	bool disruptive;	       /* a running service stops for it */
 	bool loses_data;	       /* only with consent in the manifests */
 	bool backup_first;	       /* back up before it */
+	bool start_first;	       /* replace: the new one runs before the old one stops */
+	const char *order_reason;      /* why not, where it is asked for; or NULL */
+	bool restart;		       /* update: stopped and started, see reason */
 	const size_t *after;	       /* indices of actions that must have succeeded before */
 	size_t after_count;
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/plan/plan_internal.h"
+#include "reconcilers/container.h"
 
 struct candidate *draft_find(const struct draft *draft, const char *kind, const char *name)
 {
@@ -102,6 +103,7 @@ static void draft_init(struct draft *draft, const struct pass *pass,
 	}
 }
 
+/* What apply will finish or undo is a difference; what nobody will is told. */
 static void note_unfinished(struct draft *draft)
 {
 	const struct observed *observed = &draft->pass->observed;
@@ -109,13 +111,31 @@ static void note_unfinished(struct draft *draft)
 	for (size_t i = 0; i < observed->count; i++) {
 		const struct object *object = observed->objects[i];
 
-		if (!object->ours || !plan_is_transient(object))
+		if (!plan_is_transient(object))
 			continue;
-		vec_push(&draft->warnings,
-			 arena_printf(draft->arena,
-				      "'%s' is left of a change of %s/%s that was interrupted or "
-				      "still runs; apply finishes or undoes it",
-				      object->engine_name, object->own.kind, object->own.name));
+		if (container_is_unfinished(draft->pass, object)) {
+			draft->unfinished++;
+			vec_push(&draft->warnings,
+				 arena_printf(draft->arena,
+					      "'%s' is left of a change that was interrupted or "
+					      "still runs; apply finishes or undoes it",
+					      object->engine_name));
+		} else if (object->ours && strcmp(object->kind->name, "Container") != 0) {
+			vec_push(&draft->warnings,
+				 arena_printf(draft->arena,
+					      "'%s' is left of a change of %s/%s that was "
+					      "interrupted or still runs",
+					      object->engine_name, object->own.kind,
+					      object->own.name));
+		} else if (object->ours && !container_is_held(draft->pass, object)) {
+			vec_push(&draft->warnings,
+				 arena_printf(draft->arena,
+					      "'%s' is left of a change of %s/%s, and there is "
+					      "nothing to finish; remove it by hand if nobody "
+					      "needs it",
+					      object->engine_name, object->own.kind,
+					      object->own.name));
+		}
 	}
 }
 
@@ -138,6 +158,7 @@ int plan_build(const struct pass *pass, const struct plan_options *options, stru
 	if (ret == 0) {
 		note_unfinished(draft);
 		draft_finish(draft, ret_plan);
+		ret_plan->unfinished = draft->unfinished;
 	}
 	free_needs(draft);
 	return ret;
@@ -174,6 +195,8 @@ void plan_summarize(const struct plan *plan, struct plan_summary *summary)
 
 bool plan_has_differences(const struct plan *plan)
 {
+	if (plan->unfinished > 0)
+		return true;
 	for (size_t i = 0; i < plan->count; i++) {
 		enum verdict verdict = plan->actions[i].verdict;
 

@@ -24,6 +24,7 @@ struct plan {
 	size_t count;
 	const char **warnings; /* about the host as a whole */
 	size_t warning_count;
+	size_t unfinished; /* interrupted changes that apply finishes or undoes before all else */
 	const bool *target_hits; /* for each target: it names something here, or in the set */
 	bool over_cap;		 /* plan_build() failed for this: prune would remove too much */
 };
@@ -37,5 +38,5 @@ struct plan_summary {
 	size_t keep, create, update, replace, remove, refuse, leftover;
 };
 void plan_summarize(const struct plan *plan, struct plan_summary *summary); /* adds to it */
-/* Anything but keep and leftover? */
+/* Anything but keep and leftover, or an interrupted change? */
 bool plan_has_differences(const struct plan *plan);

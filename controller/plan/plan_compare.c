@@ -13,8 +13,7 @@ bool plan_is_transient(const struct object *object)
 	if (object->unfinished ||
 	    (object->own.kind && strcmp(object->own.kind, object->kind->name) != 0))
 		return true;
-	return str_has_suffix(object->engine_name, ".drey-new") ||
-	       str_has_suffix(object->engine_name, ".drey-old");
+	return container_is_leftover(object->engine_name);
 }
 
 bool plan_is_usable(const struct action *action)
@@ -156,7 +155,9 @@ static void check_engine(struct draft *draft, struct action *action)
 static void note_replacement(struct draft *draft, struct action *action)
 {
 	action->backup_first |= row_true(action->want, "backup_first");
-	action->disruptive |= plan_is_running(action->have);
+	if (strcmp(action->kind->name, "Container") == 0)
+		container_decide_order(draft->pass, action, draft->arena);
+	action->disruptive |= !action->start_first && plan_is_running(action->have);
 	check_backup(draft, action);
 }
 

@@ -35,6 +35,7 @@ struct draft {
 	size_t count, declared;
 	json_t *index; /* "Kind/name" -> number of the declared candidate */
 	VEC(const char *) warnings;
+	size_t unfinished; /* changes that apply finishes or undoes */
 	bool *target_hits;
 };
 
@@ -55,7 +56,7 @@ MUST_CHECK int draft_prune(struct draft *draft, struct error *err);
 /* Order and edges; fills *ret_plan. */
 void draft_finish(struct draft *draft, struct plan *ret_plan);
 
-/* NAME.drey-new and NAME.drey-old, helpers of a restore: steps of an action, which recovery
+/* NAME.drey-new, NAME.drey-old and NAME.drey-held, helpers of a restore: steps of an action, which recovery
  * finishes or undoes. */
 bool plan_is_transient(const struct object *object);
 /* A container's endpoints and mounts, as far as inspect shows them: does it use the other? */

@@ -146,6 +146,8 @@ static void render_flags(const struct action *action, struct str *out)
 		const char *text;
 	} flags[] = {
 		{ action->disruptive, "stops the service" },
+		{ action->verdict == VERDICT_REPLACE && action->start_first,
+		  "the new one starts first" },
 		{ action->loses_data, "loses data" },
 		{ action->backup_first, "after a backup" },
 		{ action->known_after_pull, "image not there: known after pull" },
@@ -198,6 +200,9 @@ static void render_action(const struct action *action, size_t name_width,
 	str_done(&name);
 	if (action->reason)
 		render_note(out, "", action->reason);
+	if (action->verdict == VERDICT_REPLACE && action->order_reason)
+		render_note(out, "stop-first, though start-first is asked for: ",
+			    action->order_reason);
 	if (action->warning)
 		render_note(out, "warning: ", action->warning);
 	size_t width = path_width(action);

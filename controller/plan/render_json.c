@@ -3,6 +3,8 @@
  * The JSON form of a plan, format 1. Keys are added, never renamed or retyped within a format.
  * docs/reference/output.md describes it.
  */
+#include <string.h>
+
 #include "controller/plan/mask.h"
 #include "controller/plan/render.h"
 
@@ -47,6 +49,13 @@ static json_t *resource_name(const struct plan *plan, const struct action *actio
 	return json_sprintf("%s/%s@%s", action->kind->name, action->name, plan->host);
 }
 
+static json_t *order_of(const struct action *action)
+{
+	if (action->verdict != VERDICT_REPLACE || strcmp(action->kind->name, "Container") != 0)
+		return json_null();
+	return json_string(action->start_first ? "start-first" : "stop-first");
+}
+
 static json_t *render_json_action(const struct plan *plan, const struct action *action)
 {
 	json_t *changes = json_array();
@@ -56,7 +65,8 @@ static json_t *render_json_action(const struct plan *plan, const struct action *
 		json_array_append_new(changes, render_json_change(action, change));
 	for (size_t i = 0; i < action->after_count; i++)
 		json_array_append_new(after, resource_name(plan, &plan->actions[action->after[i]]));
-	return json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:o}",
+	return json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:o, s:o, "
+			 "s:b, s:o}",
 			 "resource", resource_name(plan, action), "kind", action->kind->name,
 			 "name", action->name, "verdict", verdict_name(action->verdict),
 			 "engine_name",
@@ -64,7 +74,9 @@ static json_t *render_json_action(const struct plan *plan, const struct action *
 			 text_or_null(action->reason), "warning", text_or_null(action->warning),
 			 "changes", changes, "known_after_pull", action->known_after_pull,
 			 "disruptive", action->disruptive, "loses_data", action->loses_data,
-			 "backup_first", action->backup_first, "after", after);
+			 "backup_first", action->backup_first, "order", order_of(action),
+			 "order_reason", text_or_null(action->order_reason), "restart",
+			 action->restart, "after", after);
 }
 
 static json_t *render_json_summary(const struct plan *plan)
@@ -88,8 +100,9 @@ json_t *render_plan_json(const struct plan *plan)
 		json_array_append_new(actions, render_json_action(plan, &plan->actions[i]));
 	for (size_t i = 0; i < plan->warning_count; i++)
 		json_array_append_new(warnings, json_string(plan->warnings[i]));
-	return json_pack("{s:i, s:s, s:s, s:b, s:o, s:o, s:o}", "format", PLAN_FORMAT, "host",
+	return json_pack("{s:i, s:s, s:s, s:b, s:I, s:o, s:o, s:o}", "format", PLAN_FORMAT, "host",
 			 plan->host, "project", plan->project, "in_step",
-			 !plan_has_differences(plan), "summary", render_json_summary(plan),
-			 "warnings", warnings, "actions", actions);
+			 !plan_has_differences(plan), "unfinished", (json_int_t)plan->unfinished,
+			 "summary", render_json_summary(plan), "warnings", warnings, "actions",
+			 actions);
 }
