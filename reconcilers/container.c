@@ -247,6 +247,19 @@ static const char *list_name(const json_t *item)
 	return NULL;
 }
 
+/* All that is of interest in what is somebody else's: does it write to a volume? */
+static void keep_mounts(struct pass *pass, struct object *object, const json_t *mounts)
+{
+	static const char *const kept[] = { "Type", "Name", "RW", NULL };
+	json_t *trimmed;
+
+	if (json_array_size(mounts) == 0)
+		return;
+	trimmed = pick_each(mounts, kept);
+	arena_defer(pass->arena, release, trimmed);
+	object->mounts = trimmed;
+}
+
 static int container_listed(struct pass *pass, const json_t *list, struct error *err)
 {
 	json_t *item;
@@ -272,8 +285,10 @@ static int container_listed(struct pass *pass, const json_t *list, struct error 
 		const char *mode = text(member(item, "HostConfig"), "NetworkMode");
 		bool sharing = mode && str_has_prefix(mode, "container:");
 		if (!object->ours && !wanted_as(pass, name) && !container_is_leftover(name) &&
-		    !sharing && !pass->whole)
+		    !sharing && !pass->whole) {
+			keep_mounts(pass, object, member(item, "Mounts"));
 			continue;
+		}
 		CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/json", id);
 		pass_queue(pass, path, inspect_read, object);
 	}
@@ -342,6 +357,21 @@ bool container_joins(const struct object *object, const char *id, const char *en
 			continue;
 		mode += strlen("container:");
 		if (str_eq(mode, id) || str_eq(mode, engine_name))
+			return true;
+	}
+	return false;
+}
+
+bool container_writes_volume(const struct object *object, const char *engine_volume)
+{
+	const json_t *mounts = object->inspect ? member(object->inspect, "Mounts") : object->mounts;
+	const json_t *mount;
+	size_t i;
+
+	json_array_foreach (mounts, i, mount) {
+		if (str_eq(text(mount, "Type"), "volume") &&
+		    str_eq(text(mount, "Name"), engine_volume) &&
+		    !json_is_false(member(mount, "RW")))
 			return true;
 	}
 	return false;

@@ -30,6 +30,10 @@ const char *container_engine_name(const struct resource *want);
 /* Is it NAME.drey-new, .drey-old or .drey-held, half of a replacement that is not over? */
 bool container_is_leftover(const char *engine_name);
 
+/* depends_on: NAME's entry says so. */
+bool container_restarts_after(const struct resource *want, const char *name);
+bool container_requires(const struct resource *want, const char *name);
+
 /* Is it part of a replacement that recovery would finish or undo? Pure. */
 bool container_is_unfinished(const struct pass *pass, const struct object *object);
 
@@ -38,7 +42,9 @@ bool container_is_held(const struct pass *pass, const struct object *object);
 
 /* Does it say that it shares a namespace of the container of this ID and name? */
 bool container_joins(const struct object *object, const char *id, const char *engine_name);
-/* The same, and has it processes there? */
+/* Does it mount the volume of this engine name so that it can write? */
+bool container_writes_volume(const struct object *object, const char *engine_volume);
+/* As container_joins(), and has it processes there? */
 bool container_shares(const struct object *object, const char *id, const char *engine_name);
 
 /* Copy of want's spec, resolved (see above). New reference. */
@@ -76,6 +82,13 @@ json_t *container_update_body(const struct pass *pass, const struct action *acti
 /* Does the action hold a change of this effect, or at this path? */
 bool container_changes_effect(const struct action *action, enum effect effect);
 bool container_changes_path(const struct action *action, const char *path);
+/* Is it a change of the endpoint on this network? Paths read "networks.NAME.member", and names
+ * hold dots themselves. */
+bool container_change_names(const struct change *change, const char *network);
+/* Has its endpoint on Network/NETWORK a fixed MAC address, which POST connect of this engine
+ * ignores? */
+bool container_connect_loses_mac(const struct pass *pass, const struct resource *want,
+				 const char *network);
 
 /* Kinds of state as desired: "running" unless spec.state says otherwise. */
 const char *container_wanted_state(const struct resource *want);

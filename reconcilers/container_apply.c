@@ -45,8 +45,13 @@ static int sync_running(struct pass *pass, const struct action *action, const js
 		container_step(pass, action, "unpause");
 		return call_set_paused(pass, id, false, err);
 	}
-	if (inspect_is_live(inspect))
-		return 0;
+	if (inspect_is_live(inspect)) {
+		if (!action->restart)
+			return 0;
+		container_step(pass, action, "stop, to start it again");
+		if (call_stop(pass, id, err) < 0)
+			return error_wrap(err, "stop");
+	}
 	if (start(pass, action, id, err) < 0)
 		return -1;
 	return check_up(pass, action, id, err);

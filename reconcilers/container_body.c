@@ -52,22 +52,42 @@ json_t *container_endpoint(const struct pass *pass, const struct resource *want,
 	return settings;
 }
 
-/* The first network is the mode; its endpoint alone goes along, the others are connected later. */
-static void set_primary_network(json_t *body, const json_t *resolved)
+/* Endpoints that connect would make without their MAC address go along, from the API on that takes
+ * more than one. */
+static void add_fixed_macs(json_t *endpoints, const json_t *from)
 {
+	json_t *endpoint;
+	const char *network;
+
+	json_object_foreach ((json_t *)from, network, endpoint) {
+		if (json_object_get(endpoint, "MacAddress"))
+			json_object_set(endpoints, network, endpoint);
+	}
+}
+
+/* The first network is the mode; its endpoint alone goes along, the others are connected later. */
+static void set_primary_network(json_t *body, const json_t *resolved, int api)
+{
+	enum { SEVERAL_ENDPOINTS = 44 };
 	json_t *names = network_names(resolved), *networking, *endpoints, *endpoint;
 	const char *primary = json_string_value(json_array_get(names, 0));
 
 	networking = json_object_get(body, "NetworkingConfig");
 	endpoints = json_object_get(networking, "EndpointsConfig");
 	endpoint = primary ? json_incref(json_object_get(endpoints, primary)) : NULL;
+	json_incref(endpoints);
 	json_object_del(body, "NetworkingConfig");
 	if (endpoint) {
+		json_t *kept = json_pack("{s:o}", primary, endpoint);
+
+		if (api >= SEVERAL_ENDPOINTS)
+			add_fixed_macs(kept, endpoints);
 		json_object_set_new(json_object_get(body, "HostConfig"), "NetworkMode",
 				    json_string(primary));
 		json_object_set_new(body, "NetworkingConfig",
-				    json_pack("{s:{s:o}}", "EndpointsConfig", primary, endpoint));
+				    json_pack("{s:o}", "EndpointsConfig", kept));
 	}
+	json_decref(endpoints);
 	json_decref(names);
 }
 
@@ -226,7 +246,7 @@ int container_create_body(const struct pass *pass, const struct resource *want,
 	if (text(resolved, "platform"))
 		json_object_set(body, CONTAINER_PLATFORM, json_object_get(resolved, "platform"));
 	mounts_lower(body, engine_api(pass->engine));
-	set_primary_network(body, resolved);
+	set_primary_network(body, resolved, engine_api(pass->engine));
 	if (replaces)
 		carry_volumes(body, pass_image(pass, resource_string(want, "image")), replaces);
 	set_labels(pass, want, replaces, body, ret_uid);

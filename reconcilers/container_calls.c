@@ -101,6 +101,16 @@ bool inspect_is_live(const json_t *inspect)
 	       inspect_is(inspect, "restarting");
 }
 
+bool inspect_is_later(const char *time, const char *than)
+{
+	if (!time || !than || !*than)
+		return false;
+	size_t len = strcspn(time, "Z"), than_len = strcspn(than, "Z");
+	int order = strncmp(time, than, len < than_len ? len : than_len);
+
+	return order > 0 || (order == 0 && len > than_len);
+}
+
 /* --- create --- */
 
 /* Whatever the answer was: is the object of that name the one that was asked for? */

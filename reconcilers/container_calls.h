@@ -37,6 +37,9 @@ const char *inspect_label(const json_t *inspect, const char *label); /* NULL: no
 /* running, paused or restarting: there is, or will be in a moment, a process. */
 bool inspect_is_live(const json_t *inspect);
 bool inspect_is(const json_t *inspect, const char *status);
+/* Of two times of an engine, RFC 3339 in UTC with as many digits as it takes: "...:05Z",
+ * "...:05.1Z". False where one is not told. */
+bool inspect_is_later(const char *time, const char *than);
 
 /* POST /containers/create under `name`, then inspect by name: *ret_id (in the pass's arena) is
  * the object with this uid. */

@@ -6,6 +6,8 @@
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "reconcilers/container_calls.h"
+#include "reconcilers/network.h"
 #include "reconcilers/platform.h"
 
 static void release(void *json)
@@ -201,6 +203,93 @@ static void compare_state(struct action *action, struct arena *arena)
 	}
 }
 
+/* --- dependencies --- */
+
+static const json_t *dependency(const struct resource *want, const char *name)
+{
+	return json_object_get(resource_get(want, "depends_on"), name);
+}
+
+bool container_restarts_after(const struct resource *want, const char *name)
+{
+	return json_is_true(json_object_get(dependency(want, name), "restart"));
+}
+
+bool container_requires(const struct resource *want, const char *name)
+{
+	return !json_is_false(json_object_get(dependency(want, name), "required"));
+}
+
+static const char *created_at(const struct object *object)
+{
+	return json_string_value(json_object_get(object->inspect, "Created"));
+}
+
+static const char *started_at(const struct object *object)
+{
+	const json_t *state = json_object_get(object->inspect, "State");
+
+	return json_string_value(json_object_get(state, "StartedAt"));
+}
+
+/* A clock that was set back says nothing about what came first. */
+static bool has_sane_times(const struct object *object)
+{
+	return !inspect_is_later(created_at(object), started_at(object));
+}
+
+static void note_newer_dependencies(const struct pass *pass, struct action *action,
+				    struct arena *arena)
+{
+	const json_t *entry;
+	const char *name;
+
+	json_object_foreach ((json_t *)resource_get(action->want, "depends_on"), name, entry) {
+		const struct object *other = pass_find_ours(pass, action->kind, name);
+
+		if (!json_is_true(json_object_get(entry, "restart")) || !other ||
+		    container_is_leftover(other->engine_name) ||
+		    !inspect_is_later(created_at(other), started_at(action->have)))
+			continue;
+		action->restart = true;
+		action->reason = arena_printf(
+			arena, "Container/%s, on which it depends, was made anew after its start",
+			name);
+	}
+}
+
+/* Its engine's own policy, or somebody, has started the provider again: that one has new
+ * namespaces, and this one lives on in the old ones. A sharer starts after its provider runs, or
+ * not at all (moby daemon, "cannot join network of a non running container"). */
+static void note_dead_namespaces(const struct pass *pass, struct action *action,
+				 struct arena *arena)
+{
+	for (size_t i = 0; i < pass->observed.count && !action->restart; i++) {
+		const struct object *other = pass->observed.objects[i];
+
+		if (!other->inspect || !is_state(other, "running") || !has_sane_times(other) ||
+		    !container_joins(action->have, other->id, other->engine_name) ||
+		    !inspect_is_later(started_at(other), started_at(action->have)))
+			continue;
+		action->restart = true;
+		action->reason = arena_printf(arena,
+					      "container %s was started again after it: the "
+					      "namespaces that it shares are gone",
+					      other->engine_name);
+	}
+}
+
+/* What runs, and in a world that is no more. */
+static void compare_world(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	if (action->verdict == VERDICT_REFUSE || !is_state(action->have, "running") ||
+	    strcmp(container_wanted_state(action->want), "running") != 0 ||
+	    !has_sane_times(action->have))
+		return;
+	note_newer_dependencies(pass, action, arena);
+	note_dead_namespaces(pass, action, arena);
+}
+
 /* --- effects --- */
 
 static bool is_nothing(const json_t *value)
@@ -212,6 +301,51 @@ static bool is_nothing(const json_t *value)
 static bool is_set(const struct action *action, const char *key)
 {
 	return json_integer_value(json_object_get(action->have->observed, key)) > 0;
+}
+
+bool container_change_names(const struct change *change, const char *network)
+{
+	size_t len = strlen(network);
+	const char *rest = change->path + strlen("networks");
+
+	if (change->effect != EFFECT_CONNECT || !str_has_prefix(change->path, "networks"))
+		return false;
+	if (*rest == '.' || *rest == '[')
+		rest++;
+	return strncmp(rest, network, len) == 0 && strchr(".]", rest[len]);
+}
+
+bool container_connect_loses_mac(const struct pass *pass, const struct resource *want,
+				 const char *network)
+{
+	enum { CONNECT_TAKES_MAC = 54 };
+	const json_t *endpoint = json_object_get(resource_get(want, "networks"), network);
+	int api = pass->observed.engine_api;
+
+	return api > 0 && api < CONNECT_TAKES_MAC && json_object_get(endpoint, "mac_address");
+}
+
+/* POST connect ignores the address before API 1.54; create takes it. */
+static void raise_for_macs(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	const json_t *endpoint;
+	const char *network;
+
+	json_object_foreach ((json_t *)resource_get(action->want, "networks"), network, endpoint) {
+		if (!container_connect_loses_mac(pass, action->want, network))
+			continue;
+		VEC_FOREACH (struct change *, change, &action->changes.list) {
+			if (!container_change_names(change, network_engine_name(pass, network)))
+				continue;
+			change->effect = EFFECT_REPLACE;
+			if (!action->reason)
+				action->reason = arena_printf(
+					arena,
+					"this engine can't join it to %s with its mac_address but "
+					"by making it anew",
+					network);
+		}
+	}
 }
 
 /* Made by `docker run --rm`, which drey never does. */
@@ -362,9 +496,13 @@ static void decide(struct action *action)
 		/* No manifest says so; one that is adopted is left as it is. */
 		action->verdict = VERDICT_REPLACE;
 		action->reason = "somebody made it with --rm: it would be gone at its next stop";
-	} else if (action->verdict == VERDICT_KEEP && action->changes.list.count) {
+	} else if (action->verdict == VERDICT_KEEP &&
+		   (action->changes.list.count || action->restart)) {
 		action->verdict = VERDICT_UPDATE;
 	}
+	/* The new one is started anew anyway. */
+	action->restart = action->restart && action->verdict == VERDICT_UPDATE;
+	action->disruptive |= action->restart;
 	if (action->verdict == VERDICT_REPLACE && !have->ours && have->layer_changed &&
 	    !resource_bool(action->want, "discard_changes")) {
 		action->verdict = VERDICT_REFUSE;
@@ -390,6 +528,7 @@ void container_compare_fields(const struct pass *pass, struct action *action, st
 	compare_name(action, arena);
 	compare_state(action, arena);
 	raise_effects(pass, action, arena);
+	raise_for_macs(pass, action, arena);
 }
 
 void container_compare(const struct pass *pass, struct action *action, struct arena *arena)
@@ -418,6 +557,7 @@ void container_compare(const struct pass *pass, struct action *action, struct ar
 		return;
 	}
 	container_compare_fields(pass, action, arena);
+	compare_world(pass, action, arena);
 	decide(action);
 	note_other_claimant(pass, action, arena);
 	container_refuse_held(pass, action, arena);

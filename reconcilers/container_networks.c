@@ -154,12 +154,15 @@ static const struct field dependency_fields[] = {
 	  .choices = conditions,
 	  .fallback = "\"service_started\"",
 	  .doc = "What it must have reached: started, healthy, or completed with exit 0." },
-};
-
-static const struct refused dependency_refused[] = {
-	{ "required", "what is not required is no dependency" },
-	{ "restart", "what shares a namespace follows by itself; nothing else needs to" },
-	{ NULL, NULL },
+	{ .key = "restart",
+	  .type = &type_bool,
+	  .fallback = "false",
+	  .doc = "Restart this container when that one was made anew after it was started." },
+	{ .key = "required",
+	  .type = &type_bool,
+	  .fallback = "true",
+	  .doc = "false: that one comes first, but where it fails this one goes on; it must be "
+		 "declared all the same." },
 };
 
 const struct schema container_dependency_schema = {
@@ -167,7 +170,6 @@ const struct schema container_dependency_schema = {
 	.doc = "A container that comes first.",
 	.fields = dependency_fields,
 	.count = ARRAY_SIZE(dependency_fields),
-	.refused = dependency_refused,
 };
 
 /* --- networks --- */

@@ -71,24 +71,13 @@ static const struct resource *find_want(const struct pass *pass, const char *eng
 	return NULL;
 }
 
-/* Times of an engine, RFC 3339 in UTC with as many digits as it takes: "...:05Z", "...:05.1Z". */
-static bool is_later(const char *time, const char *than)
-{
-	if (!time || !than || !*than)
-		return false;
-	size_t len = strcspn(time, "Z"), than_len = strcspn(than, "Z");
-	int order = strncmp(time, than, len < than_len ? len : than_len);
-
-	return order > 0 || (order == 0 && len > than_len);
-}
-
 /* It ended when the one in its place had been created: it was stopped for that. */
 static bool was_stopped_for(const struct object *old, const struct object *fresh)
 {
 	const json_t *state = json_object_get(old->inspect, "State");
 	const json_t *created = json_object_get(fresh ? fresh->inspect : NULL, "Created");
 
-	return is_later(json_string_value(json_object_get(state, "FinishedAt")),
+	return inspect_is_later(json_string_value(json_object_get(state, "FinishedAt")),
 			json_string_value(created));
 }
 

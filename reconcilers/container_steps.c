@@ -24,20 +24,11 @@ static bool is_host_wide(const char *network)
 	return strcmp(network, "host") == 0 || strcmp(network, "none") == 0;
 }
 
-/* Does a change of the plan concern this network's endpoint? Paths read "networks.NAME.member",
- * and names hold dots themselves. */
+/* Does a change of the plan concern this network's endpoint? */
 static bool endpoint_differs(const struct action *action, const char *network)
 {
-	size_t len = strlen(network);
-
 	VEC_FOREACH (const struct change *, change, &action->changes.list) {
-		const char *rest = change->path + strlen("networks");
-
-		if (change->effect != EFFECT_CONNECT || !str_has_prefix(change->path, "networks"))
-			continue;
-		if (*rest == '.' || *rest == '[')
-			rest++;
-		if (strncmp(rest, network, len) == 0 && strchr(".]", rest[len]))
+		if (container_change_names(change, network))
 			return true;
 	}
 	return false;

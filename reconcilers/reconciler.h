@@ -25,6 +25,7 @@ struct object {
 	const json_t *labels;	 /* as on the object, never NULL */
 	const json_t *observed;	 /* canonical spec of what is there; NULL where not inspected */
 	const json_t *inspect;	 /* the engine's answer; NULL where not inspected */
+	const json_t *mounts;	 /* container that is not inspected: as its list has them, or NULL */
 	const char *state;	 /* container: created, running, paused, restarting, exited, dead */
 	const char *image_id;	 /* container: the image it runs */
 	bool unfinished; /* a volume that is still being filled: not the one of its name yet */
@@ -73,8 +74,9 @@ struct action {
 	bool start_first;	       /* replace: the new one runs before the old one stops */
 	const char *order_reason;      /* why not, where it is asked for; or NULL */
 	bool restart;		       /* update: stopped and started, see reason */
-	const size_t *after;	       /* indices of actions that must have succeeded before */
+	const size_t *after;	       /* indices of actions that come before */
 	size_t after_count;
+	size_t after_required;	       /* so many of them, the first, must have succeeded */
 };
 
 enum progress_kind {

@@ -65,6 +65,12 @@ static const struct field fields[] = {
 	  .type = &type_bool,
 	  .fallback = "false",
 	  .doc = "Somebody else's: must be there, is never made, removed or compared." },
+	{ .key = "shared",
+	  .type = &type_bool,
+	  .fallback = "false",
+	  .example = "true",
+	  .doc = "Agrees that containers that drey has not made write to it beside those that it "
+		 "starts; external volumes need no such word." },
 	{ .key = "on_remove",
 	  .type = &type_enum,
 	  .choices = on_remove,

@@ -8,7 +8,8 @@
 
 static size_t changes_of(const struct plan_summary *summary)
 {
-	return summary->create + summary->update + summary->replace + summary->remove;
+	return summary->create + summary->update + summary->replace + summary->remove +
+	       summary->unfinished;
 }
 
 static int confirm(struct session *session)

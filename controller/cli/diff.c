@@ -7,7 +7,7 @@
 static bool has_differences(const struct plan_summary *summary)
 {
 	return summary->create + summary->update + summary->replace + summary->remove +
-		       summary->refuse >
+		       summary->refuse + summary->unfinished >
 	       0;
 }
 

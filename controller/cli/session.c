@@ -290,13 +290,14 @@ static json_t *summary_json(const struct session *session)
 {
 	const struct plan_summary *summary = &session->summary;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hosts",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hosts",
 			 (json_int_t)fleet_count(session->fleet), "failed",
 			 (json_int_t)session->failed, "keep", (json_int_t)summary->keep, "create",
 			 (json_int_t)summary->create, "update", (json_int_t)summary->update,
 			 "replace", (json_int_t)summary->replace, "remove",
 			 (json_int_t)summary->remove, "refuse", (json_int_t)summary->refuse,
-			 "leftover", (json_int_t)summary->leftover);
+			 "leftover", (json_int_t)summary->leftover, "unfinished",
+			 (json_int_t)summary->unfinished);
 }
 
 void session_add_json(const struct session *session, json_t *document)

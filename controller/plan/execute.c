@@ -27,7 +27,7 @@ static bool is_cancelled(const struct pass *pass)
 static const struct result *find_obstacle(const struct action *action,
 					  const struct results *results)
 {
-	for (size_t i = 0; i < action->after_count; i++) {
+	for (size_t i = 0; i < action->after_required; i++) {
 		const struct result *result = &results->items[action->after[i]];
 
 		if (result->outcome != OUTCOME_DONE && result->outcome != OUTCOME_KEPT)

@@ -21,6 +21,7 @@ static void free_needs(void *ptr)
 	for (size_t i = 0; i < draft->count; i++) {
 		vec_done(&draft->items[i].needs);
 		vec_done(&draft->items[i].after);
+		vec_done(&draft->items[i].after_optional);
 	}
 	vec_done(&draft->warnings);
 	json_decref(draft->index);
@@ -50,6 +51,8 @@ static void note_reference(void *ctx, const char *kind, const char *name, const 
 	struct need need = {
 		.index = (size_t)(needed - walk->draft->items),
 		.field = schema_field(walk->candidate->action.kind->spec, key),
+		.optional = strcmp(key, "depends_on") == 0 &&
+			    !container_requires(walk->candidate->action.want, name),
 	};
 	vec_push(&walk->candidate->needs, need);
 }
@@ -166,6 +169,7 @@ int plan_build(const struct pass *pass, const struct plan_options *options, stru
 
 void plan_summarize(const struct plan *plan, struct plan_summary *summary)
 {
+	summary->unfinished += plan->unfinished;
 	for (size_t i = 0; i < plan->count; i++) {
 		switch (plan->actions[i].verdict) {
 		case VERDICT_KEEP:

@@ -36,6 +36,7 @@ MUST_CHECK int plan_build(const struct pass *pass, const struct plan_options *op
 
 struct plan_summary {
 	size_t keep, create, update, replace, remove, refuse, leftover;
+	size_t unfinished; /* interrupted changes */
 };
 void plan_summarize(const struct plan *plan, struct plan_summary *summary); /* adds to it */
 /* Anything but keep and leftover, or an interrupted change? */

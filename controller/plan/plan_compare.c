@@ -193,6 +193,21 @@ void draft_compare(struct draft *draft, struct candidate *candidate)
 		note_replacement(draft, action);
 }
 
+/* depends_on NAME: { restart: true } */
+static bool follow_restart(struct draft *draft, struct action *action,
+			   const struct action *provider, const char *what)
+{
+	if (action->restart || !plan_is_running(action->have) ||
+	    !str_eq(resource_string(action->want, "state"), "running") ||
+	    !container_restarts_after(action->want, provider->name))
+		return false;
+	action->verdict = VERDICT_UPDATE;
+	action->restart = action->disruptive = true;
+	action->reason = arena_printf(draft->arena, "%s/%s, on which it depends, is %s",
+				      provider->kind->name, provider->name, what);
+	return true;
+}
+
 /* How a provider's fate meets those that name it in a row: what a difference in that row takes
  * is what a new provider takes, for it is a new value of that row (a new network's ID, a new
  * container's namespaces). */
@@ -212,7 +227,11 @@ static bool follow(struct draft *draft, struct candidate *user, const struct nee
 	if (!need->field || !action->have ||
 	    (action->verdict != VERDICT_KEEP && action->verdict != VERDICT_UPDATE))
 		return false;
-	if (need->field->effect == EFFECT_REPLACE)
+	if (strcmp(need->field->key, "depends_on") == 0)
+		return follow_restart(draft, action, provider, what);
+	if (need->field->effect == EFFECT_REPLACE ||
+	    (need->field->effect == EFFECT_CONNECT &&
+	     container_connect_loses_mac(draft->pass, action->want, provider->name)))
 		verdict = VERDICT_REPLACE;
 	else if (need->field->effect == EFFECT_CONNECT)
 		verdict = VERDICT_UPDATE;
@@ -221,6 +240,7 @@ static bool follow(struct draft *draft, struct candidate *user, const struct nee
 	if (action->verdict == verdict)
 		return false;
 	action->verdict = verdict;
+	action->restart = action->restart && verdict == VERDICT_UPDATE;
 	action->reason = arena_printf(draft->arena, "%s/%s, which its %s names, is %s",
 				      provider->kind->name, provider->name, need->field->key, what);
 	if (verdict == VERDICT_REPLACE)
@@ -255,7 +275,7 @@ static void note_refused(struct draft *draft, struct candidate *user)
 	VEC_FOREACH (const struct need *, need, &user->needs) {
 		const struct action *provider = &draft->items[need->index].action;
 
-		if (provider->verdict != VERDICT_REFUSE || (provider->have && provider->have->ours))
+		if (need->optional || provider->verdict != VERDICT_REFUSE || (provider->have && provider->have->ours))
 			continue;
 		action->warning = arena_printf(draft->arena, "waits for %s/%s, which is refused",
 					       provider->kind->name, provider->name);
@@ -331,6 +351,7 @@ void draft_cascade(struct draft *draft)
 		for (size_t i = 0; i < draft->declared; i++) {
 			/* First, so that none follows what stays. */
 			changed |= refuse_for_sharers(draft, &draft->items[i].action);
+			changed |= plan_refuse_for_writers(draft, &draft->items[i].action);
 		}
 		for (size_t i = 0; i < draft->declared; i++) {
 			VEC_FOREACH (const struct need *, need, &draft->items[i].needs)

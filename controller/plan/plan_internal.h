@@ -14,6 +14,7 @@
 struct need {
 	size_t index;		   /* of the candidate that is needed */
 	const struct field *field; /* the top-level row in which the reference stands */
+	bool optional;		   /* comes first, but need not succeed */
 };
 
 struct candidate {
@@ -23,7 +24,8 @@ struct candidate {
 	bool duplicate; /* an object that claims to be a resource which another object is */
 	bool selected;	/* stays in the plan */
 	VEC(struct need) needs;
-	VEC(size_t) after; /* candidates that come first */
+	VEC(size_t) after; /* candidates that come first, and must succeed */
+	VEC(size_t) after_optional;
 	size_t position;   /* in the finished plan */
 };
 
@@ -47,6 +49,8 @@ void draft_compare(struct draft *draft, struct candidate *candidate);
 /* What follows from a replaced or missing provider: sharers of its namespaces, users of a
  * network. */
 void draft_cascade(struct draft *draft);
+/* A container that would write a volume that a foreign one writes. True: it is refused now. */
+bool plan_refuse_for_writers(struct draft *draft, struct action *action);
 /* Objects of ours that nobody declares. */
 void draft_leftovers(struct draft *draft);
 /* Leaves out what --selector and --target leave out. */

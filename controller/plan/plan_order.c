@@ -78,7 +78,9 @@ static void add_edges(struct draft *draft, size_t index)
 			continue;
 		VEC_FOREACH (const size_t *, at, &candidate->after)
 			seen |= *at == need->index;
-		if (!seen)
+		if (need->optional)
+			vec_push(&candidate->after_optional, need->index);
+		else if (!seen)
 			vec_push(&candidate->after, need->index);
 	}
 }
@@ -93,6 +95,8 @@ static void place(struct draft *draft, size_t index, bool *seen, size_t *order, 
 		return;
 	seen[index] = true;
 	VEC_FOREACH (const size_t *, at, &candidate->after)
+		place(draft, *at, seen, order, count);
+	VEC_FOREACH (const size_t *, at, &candidate->after_optional)
 		place(draft, *at, seen, order, count);
 	candidate->position = *count;
 	order[(*count)++] = index;
@@ -127,13 +131,19 @@ static size_t order_candidates(struct draft *draft, size_t *order)
 static void copy_action(struct draft *draft, const struct candidate *candidate,
 			struct action *ret_action)
 {
-	size_t *after = arena_alloc(draft->arena, (candidate->after.count + 1) * sizeof(*after));
+	size_t required = candidate->after.count;
+	size_t count = required + candidate->after_optional.count;
+	size_t *after = arena_alloc(draft->arena, (count + 1) * sizeof(*after));
 
 	*ret_action = candidate->action;
-	for (size_t i = 0; i < candidate->after.count; i++)
-		after[i] = draft->items[candidate->after.items[i]].position;
+	for (size_t i = 0; i < count; i++)
+		after[i] = draft->items[i < required ? candidate->after.items[i]
+						     : candidate->after_optional
+							       .items[i - required]]
+				   .position;
 	ret_action->after = after;
-	ret_action->after_count = candidate->after.count;
+	ret_action->after_count = count;
+	ret_action->after_required = required;
 }
 
 void draft_finish(struct draft *draft, struct plan *ret_plan)

@@ -30,17 +30,20 @@ Test(execute, keeps_what_is_in_step_and_blocks_what_needs_the_refused)
 		  .kind = &kind,
 		  .name = "blocked",
 		  .after = first,
-		  .after_count = 1 },
+		  .after_count = 1,
+		  .after_required = 1 },
 		{ .verdict = VERDICT_CREATE,
 		  .kind = &kind,
 		  .name = "blocked-too",
 		  .after = second,
-		  .after_count = 1 },
+		  .after_count = 1,
+		  .after_required = 1 },
 		{ .verdict = VERDICT_LEFTOVER,
 		  .kind = &kind,
 		  .name = "leftover",
 		  .after = kept,
-		  .after_count = 1 },
+		  .after_count = 1,
+		  .after_required = 1 },
 	};
 	struct plan plan = { .actions = actions, .count = 5 };
 	struct pass pass = { .arena = arena };
