@@ -204,6 +204,60 @@ static void check_ignore(struct decoding *d, const struct node *ignore)
 	}
 }
 
+static const struct node *was_of(const struct document *document)
+{
+	const struct node *was = node_get(node_get(document->node, "metadata"), "was");
+
+	return was && was->type == NODE_SEQUENCE ? was : NULL;
+}
+
+/* Another that says it was the same: whose would the object be? */
+static const struct document *rival(const struct decoding *d, const char *name)
+{
+	for (size_t i = 0; i < d->load->documents.count; i++) {
+		const struct document *other = d->load->documents.items[i];
+		const struct node *was = was_of(other);
+
+		if (other == d->document || other->kind != d->document->kind || !was)
+			continue;
+		for (size_t k = 0; k < was->count; k++) {
+			if (was->values[k]->type == NODE_SCALAR &&
+			    strcmp(was->values[k]->text, name) == 0)
+				return other;
+		}
+	}
+	return NULL;
+}
+
+static void check_was(struct decoding *d, const struct node *was)
+{
+	const char *kind = d->document->kind->name;
+
+	for (size_t i = 0; was && was->type == NODE_SEQUENCE && i < was->count; i++) {
+		const struct node *at = was->values[i];
+		const struct document *other;
+
+		if (at->type != NODE_SCALAR)
+			continue;
+		other = rival(d, at->text);
+		if (d->document->kind->scope != SCOPE_HOST)
+			load_fault(d->load, at,
+				   "metadata.was: a %s is nowhere but in the manifests; there is "
+				   "nothing to rename",
+				   kind);
+		else if (strcmp(at->text, d->document->name) == 0)
+			load_fault(d->load, at, "metadata.was: '%s' is its name now", at->text);
+		else if (load_find(d->load, kind, at->text))
+			load_fault(d->load, at,
+				   "metadata.was: %s '%s' is still declared; it can't be this one "
+				   "too (names that change places take a name in between)",
+				   kind, at->text);
+		else if (other)
+			load_fault(d->load, at, "metadata.was: %s '%s' says that it was '%s' too",
+				   kind, other->name, at->text);
+	}
+}
+
 static void decode_metadata(struct decoding *d, const struct node *root)
 {
 	const struct node *node = node_get(root, "metadata");
@@ -218,6 +272,7 @@ static void decode_metadata(struct decoding *d, const struct node *root)
 	check_labels(d, node_get(node, "labels"), json_object_get(d->body->metadata, "labels"),
 		     "metadata.labels");
 	check_ignore(d, node_get(node, "ignore"));
+	check_was(d, node_get(node, "was"));
 }
 
 static void resolve_path(struct decoding *d, const struct field *field, const struct node *node)

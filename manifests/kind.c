@@ -38,6 +38,14 @@ static const struct field metadata_fields[] = {
 		.example = "true",
 		.doc = "Take over an object of that name which drey has not made.",
 	},
+	{
+		.key = "was",
+		.type = &type_strings,
+		.flags = FIELD_PROJECT,
+		.example = "[frontend]",
+		.doc = "Names that it had before: what was made under one of them is it, and is "
+		       "renamed where the engine can.",
+	},
 };
 
 const struct schema metadata_schema = {
@@ -83,6 +91,18 @@ bool resource_is_secret(const struct resource *resource, const char *key, const 
 		return member ? json_is_true(json_object_get(secret, member))
 			      : json_object_size(secret) > 0;
 	return json_is_true(secret);
+}
+
+bool resource_was(const struct resource *resource, const char *name)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (json_object_get(resource->metadata, "was"), i, item) {
+		if (str_eq(json_string_value(item), name))
+			return true;
+	}
+	return false;
 }
 
 const json_t *resource_ignore(const struct resource *resource)

@@ -27,7 +27,7 @@ struct kind {
 	const char *example; /* a whole document, tried by the tests, shown in the reference */
 };
 
-/* `metadata` of every kind: name, labels, ignore, adopt. */
+/* `metadata` of every kind: name, labels, ignore, adopt, was. */
 extern const struct schema metadata_schema;
 
 /*
@@ -59,5 +59,7 @@ bool resource_bool(const struct resource *resource, const char *key);
 int64_t resource_int(const struct resource *resource, const char *key);
 /* Is the value at row `key` (and `member` of it, if a map and not NULL) a secret? */
 bool resource_is_secret(const struct resource *resource, const char *key, const char *member);
+/* Is it one of the names in metadata.was? */
+bool resource_was(const struct resource *resource, const char *name);
 /* metadata.ignore, or NULL. */
 const json_t *resource_ignore(const struct resource *resource);

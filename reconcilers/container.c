@@ -325,11 +325,8 @@ static int container_observed(struct pass *pass, struct error *err)
 		if (object->kind != &reconciler_container.kind)
 			continue;
 		if (object->ours &&
-		    !ownership_read(object->labels, member(member(image, "Config"), "Labels"),
-				    &object->own)) {
-			object->ours = false;
+		    !pass_read_ownership(pass, object, member(member(image, "Config"), "Labels")))
 			object->own = (struct ownership){ 0 };
-		}
 		if (object->observed)
 			container_refine(pass, object);
 	}

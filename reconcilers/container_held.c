@@ -44,9 +44,8 @@ bool container_is_held(const struct pass *pass, const struct object *object)
 
 	if (!str_has_suffix(object->engine_name, CONTAINER_HELD))
 		return false;
-	current = pass_find_engine_name(pass, object->kind,
-					arena_strndup(pass->arena, object->engine_name,
-						      len - suffix));
+	current = pass_find_engine_name(
+		pass, object->kind, arena_strndup(pass->arena, object->engine_name, len - suffix));
 	return current && container_find_held(pass, current, &held);
 }
 
@@ -96,10 +95,11 @@ void container_refuse_held(const struct pass *pass, struct action *action, struc
 				       "as %s (failure_action: pause); a change of its manifest or "
 				       "image tries again, and so does removing that one",
 				       held.failed->engine_name)
-			: arena_printf(arena,
-				       "it did not prove itself and is left as it is "
-				       "(failure_action: pause), the one before it is kept as %s; a "
-				       "change of its manifest or image goes on from that one, "
-				       "removing that one accepts this",
-				       held.old->engine_name);
+			: arena_printf(
+				  arena,
+				  "it did not prove itself and is left as it is "
+				  "(failure_action: pause), the one before it is kept as %s; a "
+				  "change of its manifest or image goes on from that one, "
+				  "removing that one accepts this",
+				  held.old->engine_name);
 }

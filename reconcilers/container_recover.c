@@ -78,7 +78,7 @@ static bool was_stopped_for(const struct object *old, const struct object *fresh
 	const json_t *created = json_object_get(fresh ? fresh->inspect : NULL, "Created");
 
 	return inspect_is_later(json_string_value(json_object_get(state, "FinishedAt")),
-			json_string_value(created));
+				json_string_value(created));
 }
 
 static bool is_wanted_live(const struct resource *want, const struct object *old,
@@ -125,10 +125,10 @@ static void resume(struct recovery *recovery, struct action *action,
 		.pass = recovery->pass,
 		.action = action,
 		.name = recovery->name,
-		.old_name = old && old != recovery->current &&
-					    !container_is_leftover(old->engine_name)
-				    ? old->engine_name
-				    : recovery->name,
+		.old_name =
+			old && old != recovery->current && !container_is_leftover(old->engine_name)
+				? old->engine_name
+				: recovery->name,
 		.old_id = old ? old->id : NULL,
 		.old_policy = policy,
 		.new_id = fresh && fresh != old ? fresh->id : NULL,
@@ -154,8 +154,7 @@ static bool is_shared(const struct recovery *recovery)
 	const struct object *old = recovery->old;
 
 	for (size_t i = 0; i < recovery->pass->observed.count; i++) {
-		if (container_joins(recovery->pass->observed.objects[i], old->id,
-				    old->engine_name))
+		if (container_joins(recovery->pass->observed.objects[i], old->id, old->engine_name))
 			return true;
 	}
 	return false;
@@ -265,11 +264,10 @@ static bool gather(const struct pass *pass, const struct object *object,
 		   struct recovery *ret_recovery)
 {
 	const struct kind *kind = object->kind;
-	const char *suffix = str_has_suffix(object->engine_name, CONTAINER_NEW)	  ? CONTAINER_NEW
-			     : str_has_suffix(object->engine_name, CONTAINER_OLD) ? CONTAINER_OLD
-			     : str_has_suffix(object->engine_name, CONTAINER_HELD)
-				     ? CONTAINER_HELD
-				     : NULL;
+	const char *suffix = str_has_suffix(object->engine_name, CONTAINER_NEW)	   ? CONTAINER_NEW
+			     : str_has_suffix(object->engine_name, CONTAINER_OLD)  ? CONTAINER_OLD
+			     : str_has_suffix(object->engine_name, CONTAINER_HELD) ? CONTAINER_HELD
+										   : NULL;
 	const char *id = NULL, *policy = NULL;
 	const struct object *fresh, *current, *old;
 

@@ -79,7 +79,8 @@ int replacement_prove(struct replacement *r, struct error *err)
 		return 0;
 	if (!r->found_wanting || container_failure_action(r->action->want) != FAILURE_CONTINUE)
 		return -1;
-	step(r, arena_printf(r->pass->arena, "go on, as failure_action says, though %s", err->text));
+	step(r,
+	     arena_printf(r->pass->arena, "go on, as failure_action says, though %s", err->text));
 	error_clear(err);
 	return 0;
 }
@@ -301,8 +302,8 @@ int replacement_back_up(const struct replacement *r, struct error *err)
 
 int replacement_hold(struct replacement *r, struct error *err)
 {
-	const char *id = r->old_id, *held = arena_printf(r->pass->arena, "%s%s", r->name,
-							 CONTAINER_HELD);
+	const char *id = r->old_id,
+		   *held = arena_printf(r->pass->arena, "%s%s", r->name, CONTAINER_HELD);
 
 	if (r->start_first) {
 		/* What does not work shall not be found by the aliases of what does. */
@@ -462,8 +463,9 @@ int container_replace(struct pass *pass, const struct action *action, struct err
 	r.start_first = action->start_first && r.sharer_count == 0;
 	if (r.start_first)
 		return start_first(&r, err);
-	if (stop_old(&r, err) < 0 || replacement_back_up(&r, err) < 0 || sharers_back_up(&r, err) < 0 ||
-	    replacement_switch(&r, err) < 0 || sharers_switch(&r, err) < 0)
+	if (stop_old(&r, err) < 0 || replacement_back_up(&r, err) < 0 ||
+	    sharers_back_up(&r, err) < 0 || replacement_switch(&r, err) < 0 ||
+	    sharers_switch(&r, err) < 0)
 		return fail(&r, err);
 	return finish(&r, err) < 0 ? -1 : wait_completed(&r, err);
 }

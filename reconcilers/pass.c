@@ -296,6 +296,22 @@ const json_t *pass_image(const struct pass *pass, const char *reference)
 
 /* --- objects --- */
 
+bool pass_read_ownership(const struct pass *pass, struct object *object, const json_t *image_labels)
+{
+	object->ours = ownership_read(object->labels, image_labels, &object->own) &&
+		       str_eq(object->own.project, pass->project) &&
+		       str_eq(object->own.kind, object->kind->name);
+	for (size_t i = 0; object->ours && pass->desired && i < pass->desired->count; i++) {
+		const struct resource *want = pass->desired->resources[i];
+
+		if (want->kind == object->kind && resource_was(want, object->own.name)) {
+			object->own.name = want->name;
+			break;
+		}
+	}
+	return object->ours;
+}
+
 struct object *pass_add_object(struct pass *pass, const struct kind *kind, const char *id,
 			       const char *engine_name, const json_t *labels)
 {
@@ -308,9 +324,7 @@ struct object *pass_add_object(struct pass *pass, const struct kind *kind, const
 	object->id = arena_strdup(pass->arena, id);
 	object->engine_name = arena_strdup(pass->arena, engine_name);
 	object->labels = kept;
-	object->ours = ownership_read(kept, NULL, &object->own) &&
-		       str_eq(object->own.project, pass->project) &&
-		       str_eq(object->own.kind, kind->name);
+	pass_read_ownership(pass, object, NULL);
 	if (observed->count == observed->room) {
 		size_t room = observed->room ? 2 * observed->room : 64;
 		struct object **objects =

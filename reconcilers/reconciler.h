@@ -25,10 +25,10 @@ struct object {
 	const json_t *labels;	 /* as on the object, never NULL */
 	const json_t *observed;	 /* canonical spec of what is there; NULL where not inspected */
 	const json_t *inspect;	 /* the engine's answer; NULL where not inspected */
-	const json_t *mounts;	 /* container that is not inspected: as its list has them, or NULL */
-	const char *state;	 /* container: created, running, paused, restarting, exited, dead */
-	const char *image_id;	 /* container: the image it runs */
-	bool unfinished; /* a volume that is still being filled: not the one of its name yet */
+	const json_t *mounts; /* container that is not inspected: as its list has them, or NULL */
+	const char *state;    /* container: created, running, paused, restarting, exited, dead */
+	const char *image_id; /* container: the image it runs */
+	bool unfinished;      /* a volume that is still being filled: not the one of its name yet */
 	/* An adopted container has changes in its own file system (GET .../changes). */
 	bool layer_changed;
 };
@@ -76,7 +76,7 @@ struct action {
 	bool restart;		       /* update: stopped and started, see reason */
 	const size_t *after;	       /* indices of actions that come before */
 	size_t after_count;
-	size_t after_required;	       /* so many of them, the first, must have succeeded */
+	size_t after_required; /* so many of them, the first, must have succeeded */
 };
 
 enum progress_kind {
@@ -177,6 +177,10 @@ MUST_CHECK int pass_observe(struct pass *pass, struct error *err);
 MUST_CHECK int pass_has_moved(struct pass *pass, bool *ret_moved, struct error *err);
 struct object *pass_add_object(struct pass *pass, const struct kind *kind, const char *id,
 			       const char *engine_name, const json_t *labels);
+/* Whether it is ours, and which resource it is: by its labels, and by metadata.was of what they
+ * name. Called for each object that is added; again where an image's labels are known. */
+bool pass_read_ownership(const struct pass *pass, struct object *object,
+			 const json_t *image_labels);
 /* By the name the engine uses; by our label's name (the rightly named one first). NULL: none. */
 struct object *pass_find_engine_name(const struct pass *pass, const struct kind *kind,
 				     const char *engine_name);

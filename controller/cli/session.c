@@ -290,14 +290,13 @@ static json_t *summary_json(const struct session *session)
 {
 	const struct plan_summary *summary = &session->summary;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hosts",
-			 (json_int_t)fleet_count(session->fleet), "failed",
-			 (json_int_t)session->failed, "keep", (json_int_t)summary->keep, "create",
-			 (json_int_t)summary->create, "update", (json_int_t)summary->update,
-			 "replace", (json_int_t)summary->replace, "remove",
-			 (json_int_t)summary->remove, "refuse", (json_int_t)summary->refuse,
-			 "leftover", (json_int_t)summary->leftover, "unfinished",
-			 (json_int_t)summary->unfinished);
+	return json_pack(
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hosts",
+		(json_int_t)fleet_count(session->fleet), "failed", (json_int_t)session->failed,
+		"keep", (json_int_t)summary->keep, "create", (json_int_t)summary->create, "update",
+		(json_int_t)summary->update, "replace", (json_int_t)summary->replace, "remove",
+		(json_int_t)summary->remove, "refuse", (json_int_t)summary->refuse, "leftover",
+		(json_int_t)summary->leftover, "unfinished", (json_int_t)summary->unfinished);
 }
 
 void session_add_json(const struct session *session, json_t *document)
@@ -415,6 +414,8 @@ static int executed_exit(const struct session *session)
 			begun += results->skipped;
 		bad += results->failed + results->refused + results->blocked;
 		bad += visit->planned && visit->err.code != ERROR_NONE;
+		/* What is still there now, recovery could not finish. */
+		bad += visit->plan.unfinished;
 	}
 	if (refused > 0 && begun == 0)
 		return EXIT_REFUSED;

@@ -275,7 +275,8 @@ static void note_refused(struct draft *draft, struct candidate *user)
 	VEC_FOREACH (const struct need *, need, &user->needs) {
 		const struct action *provider = &draft->items[need->index].action;
 
-		if (need->optional || provider->verdict != VERDICT_REFUSE || (provider->have && provider->have->ours))
+		if (need->optional || provider->verdict != VERDICT_REFUSE ||
+		    (provider->have && provider->have->ours))
 			continue;
 		action->warning = arena_printf(draft->arena, "waits for %s/%s, which is refused",
 					       provider->kind->name, provider->name);

@@ -26,7 +26,7 @@ struct candidate {
 	VEC(struct need) needs;
 	VEC(size_t) after; /* candidates that come first, and must succeed */
 	VEC(size_t) after_optional;
-	size_t position;   /* in the finished plan */
+	size_t position; /* in the finished plan */
 };
 
 struct draft {
@@ -60,8 +60,8 @@ MUST_CHECK int draft_prune(struct draft *draft, struct error *err);
 /* Order and edges; fills *ret_plan. */
 void draft_finish(struct draft *draft, struct plan *ret_plan);
 
-/* NAME.drey-new, NAME.drey-old and NAME.drey-held, helpers of a restore: steps of an action, which recovery
- * finishes or undoes. */
+/* NAME.drey-new, NAME.drey-old and NAME.drey-held, helpers of a restore: steps of an action, which
+ * recovery finishes or undoes. */
 bool plan_is_transient(const struct object *object);
 /* A container's endpoints and mounts, as far as inspect shows them: does it use the other? */
 bool plan_object_uses(const struct object *container, const struct object *other);

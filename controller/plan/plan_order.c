@@ -137,10 +137,10 @@ static void copy_action(struct draft *draft, const struct candidate *candidate,
 
 	*ret_action = candidate->action;
 	for (size_t i = 0; i < count; i++)
-		after[i] = draft->items[i < required ? candidate->after.items[i]
-						     : candidate->after_optional
-							       .items[i - required]]
-				   .position;
+		after[i] =
+			draft->items[i < required ? candidate->after.items[i]
+						  : candidate->after_optional.items[i - required]]
+				.position;
 	ret_action->after = after;
 	ret_action->after_count = count;
 	ret_action->after_required = required;

@@ -30,8 +30,7 @@ static const struct object *foreign_writer(const struct draft *draft, const char
 
 		if (strcmp(object->kind->name, "Container") == 0 && !object->ours &&
 		    plan_is_running(object) && container_writes_volume(object, engine_volume) &&
-		    !is_declared(draft, object) &&
-		    !container_is_unfinished(draft->pass, object))
+		    !is_declared(draft, object) && !container_is_unfinished(draft->pass, object))
 			return object;
 	}
 	return NULL;

@@ -201,8 +201,8 @@ static void render_action(const struct action *action, size_t name_width,
 	if (action->reason)
 		render_note(out, "", action->reason);
 	if (action->verdict == VERDICT_REPLACE && action->order_reason)
-		render_note(out, "stop-first, though start-first is asked for: ",
-			    action->order_reason);
+		render_note(out,
+			    "stop-first, though start-first is asked for: ", action->order_reason);
 	if (action->warning)
 		render_note(out, "warning: ", action->warning);
 	size_t width = path_width(action);

@@ -65,18 +65,17 @@ static json_t *render_json_action(const struct plan *plan, const struct action *
 		json_array_append_new(changes, render_json_change(action, change));
 	for (size_t i = 0; i < action->after_count; i++)
 		json_array_append_new(after, resource_name(plan, &plan->actions[action->after[i]]));
-	return json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:o, s:o, "
-			 "s:b, s:o}",
-			 "resource", resource_name(plan, action), "kind", action->kind->name,
-			 "name", action->name, "verdict", verdict_name(action->verdict),
-			 "engine_name",
-			 text_or_null(action->have ? action->have->engine_name : NULL), "reason",
-			 text_or_null(action->reason), "warning", text_or_null(action->warning),
-			 "changes", changes, "known_after_pull", action->known_after_pull,
-			 "disruptive", action->disruptive, "loses_data", action->loses_data,
-			 "backup_first", action->backup_first, "order", order_of(action),
-			 "order_reason", text_or_null(action->order_reason), "restart",
-			 action->restart, "after", after);
+	return json_pack(
+		"{s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:o, s:o, "
+		"s:b, s:o}",
+		"resource", resource_name(plan, action), "kind", action->kind->name, "name",
+		action->name, "verdict", verdict_name(action->verdict), "engine_name",
+		text_or_null(action->have ? action->have->engine_name : NULL), "reason",
+		text_or_null(action->reason), "warning", text_or_null(action->warning), "changes",
+		changes, "known_after_pull", action->known_after_pull, "disruptive",
+		action->disruptive, "loses_data", action->loses_data, "backup_first",
+		action->backup_first, "order", order_of(action), "order_reason",
+		text_or_null(action->order_reason), "restart", action->restart, "after", after);
 }
 
 static json_t *render_json_summary(const struct plan *plan)

@@ -188,3 +188,33 @@ Test(container_verify, options_of_mounts)
 	expect_fault("volumes: [{ target: /s, volume: { labels: { a: b } } }]", NULL);
 	expect_fault("volumes: [{ type: tmpfs, target: /s, tmpfs: { options: [noexec] } }]", NULL);
 }
+
+Test(container_verify, earlier_names)
+{
+	static const char head[] = "apiVersion: drey/v1\nkind: Container\n";
+	static const char spec[] = "spec: { image: i }\n";
+	char yaml[1024];
+
+	snprintf(yaml, sizeof(yaml), "%smetadata: { name: web, was: [web] }\n%s", head, spec);
+	cr_expect(strstr(pass_faults(yaml), "'web' is its name now"));
+	snprintf(yaml, sizeof(yaml),
+		 "%smetadata: { name: web, was: [old] }\n%s---\n%smetadata: { name: old }\n%s",
+		 head, spec, head, spec);
+	cr_expect(strstr(pass_faults(yaml), "Container 'old' is still declared"));
+	snprintf(yaml, sizeof(yaml),
+		 "%smetadata: { name: a, was: [old] }\n%s---\n%smetadata: { name: b, was: [old] "
+		 "}\n%s",
+		 head, spec, head, spec);
+	cr_expect(strstr(pass_faults(yaml), "says that it was 'old' too"));
+	snprintf(yaml, sizeof(yaml), "%smetadata: { name: web, was: [a, b] }\n%s", head, spec);
+	cr_expect_str_eq(pass_faults(yaml), "");
+}
+
+Test(container_verify, update_config)
+{
+	expect_fault("deploy: { update_config: { order: start-first, failure_action: pause } }",
+		     NULL);
+	expect_fault("monitor: 1s\n  deploy: { update_config: { monitor: 2s } }", "one of the two");
+	expect_fault("deploy: { update_config: { parallelism: 2 } }", "one on each host");
+	expect_fault("deploy: { rollback_config: {} }", "starts the old container again");
+}

@@ -230,7 +230,8 @@ Test(render, json_masks_and_is_versioned)
 	document = render_plan_json(&f.plan);
 	expected = fixture_json(
 		"{'format': 1, 'host': 'h1', 'project': 'shop', 'in_step': false,"
-		" 'unfinished': 0, 'summary': {'keep': 0, 'create': 0, 'update': 0, 'replace': 1, 'remove': 0,"
+		" 'unfinished': 0, 'summary': {'keep': 0, 'create': 0, 'update': 0, 'replace': 1, "
+		"'remove': 0,"
 		"  'refuse': 0, 'leftover': 0}, 'warnings': [], 'actions': [{"
 		" 'resource': 'Container/web@h1', 'kind': 'Container', 'name': 'web',"
 		" 'verdict': 'replace', 'engine_name': 'web', 'reason': 'why', 'warning': null,"

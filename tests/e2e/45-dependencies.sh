@@ -1,0 +1,105 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Who depends on another is restarted when that one was made anew, after a crash too; who shares its namespaces does not
+# stay in ones that are gone; and nothing is started beside a foreign writer.
+. "$(dirname "$0")/lib.sh"
+
+docker_on_h1() {
+	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
+}
+
+# set_up SOCKET
+set_up() {
+	mkdir -p m
+	cat >m/all.yaml <<-END
+		apiVersion: drey/v1
+		kind: Project
+		metadata: { name: test }
+		---
+		apiVersion: drey/v1
+		kind: Host
+		metadata: { name: h1 }
+		spec: { address: "unix://$(host_path h1 "$1")" }
+	END
+}
+
+started() {
+	container_field h1 "$1" .State.StartedAt
+}
+
+set_up /run/docker.sock
+db() {
+	write_document m Container db "image: $1" 'monitor: 200ms' 'restart: always'
+}
+db busy:1
+write_document m Container web 'image: busy:1' 'monitor: 200ms' 'restart: always' \
+	'depends_on: { db: { restart: true }, extra: { required: false } }'
+write_document m Container tail 'image: busy:1' 'restart: always' 'network_mode: "service:web"'
+write_document m Container extra 'image: "nowhere.example/none:1"' 'pull_policy: never'
+apply 3 m
+assert_contains stderr 'image nowhere.example/none:1 is not on the host'
+assert_eq "$(container_field h1 web .State.Status)" running 'what is not required blocks nobody'
+rm m/container-extra.yaml
+sed -i 's/, extra: .*} }/ }/' m/container-web.yaml
+diff_exits 0 m
+
+# Restarted after what it depends on, its sharer with it.
+id=$(container_field h1 web .Id)
+before=$(started web)
+db busy:2
+diff_exits 1 m
+assert_contains stdout 'Container/db, on which it depends, is replaced'
+apply 0 m
+diff_exits 0 m
+assert_eq "$(container_field h1 web .Id)" "$id"
+[ "$(started web)" != "$before" ] || fail 'web was not restarted'
+
+# The run ended before it came to that: the next one knows.
+start_faultproxy h1 gone --rule 'POST /stop nth=2- drop=before'
+set_up /run/gone.sock
+db busy:1
+apply 3 m
+stop_faultproxy gone
+set_up /run/docker.sock
+rm -rf state
+diff_exits 1 m
+assert_contains stdout 'Container/db, on which it depends, was made anew after its start'
+apply 0 m
+diff_exits 0 m
+
+# An engine that is started again starts them in whatever order, or fails to start the sharer: that is not what is meant.
+fleet stop h1 engine
+fleet start h1 engine
+both_run() {
+	[ "$(container_field h1 web .State.Status) $(container_field h1 db .State.Status)" = 'running running' ]
+}
+wait_until 60 both_run
+"$DREY" diff -f m >after-start || :
+assert_lacks after-start 'are gone'
+assert_lacks after-start 'made anew'
+apply 0 m
+diff_exits 0 m
+
+# Somebody restarts the provider: its sharer runs in namespaces that are gone.
+docker_on_h1 restart -t 1 web >/dev/null
+diff_exits 1 m
+assert_contains stdout 'container web was started again after it: the namespaces that it shares are gone'
+apply 0 m
+diff_exits 0 m
+assert_eq "$(docker_on_h1 exec tail grep -c eth /proc/net/dev)" "$(docker_on_h1 exec web grep -c eth /proc/net/dev)"
+
+# A foreign container writes to the volume.
+write_document m Volume data
+write_document m Container writer 'image: busy:1' 'monitor: 200ms' 'volumes: ["data:/data"]'
+apply 0 m
+docker_on_h1 rm -f writer >/dev/null
+docker_on_h1 run -d --name theirs -v data:/data busy:1 >/dev/null
+diff_exits 1 m
+assert_contains stdout "! Container/writer"
+assert_contains stdout "container 'theirs', which was not made by drey, writes to Volume/data"
+apply 3 m
+container_exists h1 writer && fail 'it was created'
+write_document m Volume data 'shared: true'
+apply 0 m
+assert_contains stdout "container 'theirs', which was not made by drey, writes to Volume/data as well"
