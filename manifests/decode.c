@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "controller/base/sha256.h"
+#include "manifests/content.h"
 #include "manifests/env_file.h"
 #include "manifests/files.h"
 #include "manifests/schema_types.h"
@@ -34,11 +35,11 @@ static bool is_raw(const struct document *document)
 	       is_kind(document, "Release");
 }
 
-static bool is_before_placement(const struct kind *kind, const char *key)
+static bool has_flag(const struct kind *kind, const char *key, enum field_flags flag)
 {
 	const struct field *field = schema_field(kind->spec, key);
 
-	return field && (field->flags & FIELD_PROJECT);
+	return field && (field->flags & flag);
 }
 
 /* A copy of the mapping in which one value is another; the same node when it is not. */
@@ -79,9 +80,10 @@ static const struct node *resolve_spec(struct decoding *d, const struct node *sp
 	for (size_t i = 0; i < spec->count; i++) {
 		const char *key = spec->keys[i]->text;
 		struct resolver project = { .load = d->load, .sources = d->resolver.sources };
-		if (host && strcmp(key, "vars") == 0)
+		if ((host && strcmp(key, "vars") == 0) ||
+		    has_flag(d->document->kind, key, FIELD_LATE))
 			continue;
-		bool early = is_before_placement(d->document->kind, key);
+		bool early = has_flag(d->document->kind, key, FIELD_PROJECT);
 		spec = with_value(d->load, spec, i,
 				  resolve(early ? &project : &d->resolver, spec->values[i]));
 	}
@@ -284,7 +286,8 @@ static void resolve_path(struct decoding *d, const struct field *field, const st
 
 	if (!written || !at)
 		return;
-	if (files_resolve(d->load->dir, node_origin(at)->file, written, false,
+	if (files_resolve(d->load->dir, node_origin(at)->file, written,
+			  field->flags & FIELD_INSIDE,
 			  sources_getenv(d->load, "HOME"), d->load->arena, &path, &err) < 0)
 		load_fault(d->load, at, "spec.%s: %s", field->key, err.text);
 	else
@@ -326,6 +329,10 @@ static const char *digest(struct decoding *d)
 	sha256_update(sha, d->document->kind->name, strlen(d->document->kind->name) + 1);
 	sha256_update(sha, d->document->name, strlen(d->document->name) + 1);
 	sha256_update(sha, text ? text : "", text ? strlen(text) : 0);
+	VEC_FOREACH (const struct content *, content, &d->body->contents) {
+		if (!content->secret)
+			sha256_update(sha, content->data, content->len);
+	}
 	sha256_final(sha, hex);
 	sha256_free(sha);
 	free(text);
@@ -372,6 +379,7 @@ static void release_body(void *ptr)
 	struct body *body = ptr;
 
 	vec_done(&body->references);
+	vec_done(&body->contents);
 }
 
 const struct resource *decode_resource(struct load *load, const struct document *document,
@@ -392,6 +400,8 @@ const struct resource *decode_resource(struct load *load, const struct document 
 		.secrets = body->secrets,
 		.defaults = load->defaults[kind],
 		.digest = body->digest,
+		.contents = body->contents.items,
+		.content_count = body->contents.count,
 	};
 	return resource;
 }
@@ -424,15 +434,16 @@ struct body *decode_document(struct load *load, struct document *document, int h
 	d.secrets = json_object();
 	set_up_resolver(&d, host);
 	d.body->node = resolve_document(&d);
-	if (host < 0 || !d.resolver.used_host)
-		document->shared = d.body;
-
 	decode_metadata(&d, d.body->node);
 	decode_spec(&d, spec_node(load, d.body->node));
+	d.body->absent = str_eq(json_string_value(json_object_get(d.spec, "state")), "absent");
+	if (!d.body->absent)
+		content_read(&d.resolver, document->kind->spec, d.spec, &d.body->contents);
+	if (host < 0 || !d.resolver.used_host)
+		document->shared = d.body;
 	d.body->digest = digest(&d);
 	d.body->spec = load_keep(load, d.spec);
 	d.body->secrets = load_keep(load, d.secrets);
-	d.body->absent = str_eq(json_string_value(json_object_get(d.spec, "state")), "absent");
 	schema_references(document->kind->spec, d.spec, note_reference, &d);
 	if (load->diagnostics->reported == reported && document->kind->verify)
 		document->kind->verify(decode_resource(load, document, d.body,

@@ -105,6 +105,18 @@ bool resource_was(const struct resource *resource, const char *name)
 	return false;
 }
 
+const struct content *resource_content(const struct resource *resource, const char *kind,
+				       const char *name)
+{
+	for (size_t i = 0; i < resource->content_count; i++) {
+		const struct content *content = &resource->contents[i];
+
+		if (strcmp(content->kind, kind) == 0 && strcmp(content->name, name) == 0)
+			return content;
+	}
+	return NULL;
+}
+
 const json_t *resource_ignore(const struct resource *resource)
 {
 	return json_object_get(resource->metadata, "ignore");

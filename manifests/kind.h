@@ -30,6 +30,17 @@ struct kind {
 /* `metadata` of every kind: name, labels, ignore, adopt, was. */
 extern const struct schema metadata_schema;
 
+enum { CONTENT_MAX = 1024 * 1024 };
+
+/* What a Config or a Secret holds that a spec names in a row of FIELD_CONTENT: the bytes that a
+ * file shall have. */
+struct content {
+	const char *kind, *name; /* of the document */
+	const char *data;
+	size_t len;
+	bool secret; /* it is a Secret's, or refers to one */
+};
+
 /*
  * A resource as it stands in the manifests, or its instance on one host. Immutable; lives in the
  * set's arena, its JSON with it.
@@ -43,9 +54,11 @@ struct resource {
 	const json_t *spec;	 /* canonical, references resolved for this host */
 	const json_t *secrets;	 /* which values are secrets, see struct decode; never NULL */
 	const json_t *defaults;	 /* the rows' fallbacks by key, one object for all of a kind */
-	/* SHA-256 (hex) over kind, name and masked canonical spec: a secret's value changes
-	 * nothing in it. */
+	/* SHA-256 (hex) over kind, name, masked canonical spec and contents: a secret's value
+	 * changes nothing in it. */
 	const char *digest;
+	const struct content *contents; /* by the order in which the spec names them */
+	size_t content_count;
 };
 
 /* Names of resources: what engines accept too. */
@@ -61,5 +74,8 @@ int64_t resource_int(const struct resource *resource, const char *key);
 bool resource_is_secret(const struct resource *resource, const char *key, const char *member);
 /* Is it one of the names in metadata.was? */
 bool resource_was(const struct resource *resource, const char *name);
+/* What the Config or Secret of that name holds on the resource's host; NULL: none that it names. */
+const struct content *resource_content(const struct resource *resource, const char *kind,
+				       const char *name);
 /* metadata.ignore, or NULL. */
 const json_t *resource_ignore(const struct resource *resource);

@@ -8,6 +8,7 @@
  *     template.c       Releases -> more documents
  *     sources.c        where references get their values: variables, environment, secrets
  *     decode.c         a document, for one host or none -> a body
+ *     content.c        what the files hold that a body names
  *     place.c          which documents go to which hosts
  *     link.c           references between them; what follows its users
  *     order.c          dependencies before dependants
@@ -32,6 +33,11 @@ struct reference_to {
 	const char *shown; /* the same for messages */
 };
 
+struct contents {
+	struct content *items;
+	size_t count, room;
+};
+
 /* A document decoded, for one host or, where it refers to nothing of a host, for all. */
 struct body {
 	const struct node *node;
@@ -40,6 +46,7 @@ struct body {
 	bool good;			     /* no fault was found in it */
 	bool absent;			     /* state: absent */
 	VEC(struct reference_to) references; /* freed with the arena */
+	struct contents contents;	     /* the same */
 };
 
 /* A resource as it was written or came out of a template. */
@@ -55,6 +62,8 @@ struct document {
 	bool *on;			 /* is it on the host of that index? */
 	struct body *shared;		 /* the same on all hosts; NULL: not decoded, or not so */
 	const struct resource *resource; /* SCOPE_PROJECT */
+	const char *content;		 /* of a Config's file, once it has been read; or NULL */
+	size_t content_len;
 };
 
 struct load {

@@ -60,6 +60,12 @@ enum field_flags {
 	/* A member of a compared object that the engine knows nothing of: never compared. Rows of
 	 * a kind without `api` and `inspect` are never compared anyway. */
 	FIELD_OURS = 1 << 5,
+	/* Objects whose member `source` names a Config or a Secret: what that holds is read while
+	 * loading, see struct content. */
+	FIELD_CONTENT = 1 << 6,
+	/* Its references are resolved for each host where the document is used, not here. */
+	FIELD_LATE = 1 << 7,
+	FIELD_INSIDE = 1 << 8, /* with FIELD_PATH: an absolute one must lie in DIR as well */
 };
 
 /* How a canonical value and the engine's JSON correspond. NULL members mean "as it is". */

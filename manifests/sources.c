@@ -10,13 +10,18 @@
 #include "controller/base/mem.h"
 
 enum {
-	SECRET_MAX = 64 * 1024,
+	SECRET_MAX = 64 * 1024, /* in a text; a file that is put somewhere may be larger */
 	HIDDEN_MIN = 4, /* what is shorter is found everywhere and would hide the message */
 };
 
+/* A Secret that something has asked for. */
 struct secret_value {
-	const struct document *document;
-	const struct node *value; /* NULL: it has none, diagnosed */
+	struct document *document;
+	const char *data; /* as it is in its file; NULL: it has none, diagnosed */
+	size_t len;
+	const char *text;	 /* without the line break at its end; NULL: it is no text */
+	const struct node *node; /* stands for references to it */
+	bool is_asked;		 /* whether it can is known */
 };
 
 struct sources {
@@ -91,79 +96,138 @@ static enum lookup look_up_environment(struct resolver *resolver, const char *na
 	return LOOKUP_FOUND;
 }
 
-/* A secret in a file: without the one line break that editors leave at its end. */
-static char *read_secret_file(struct load *load, const struct node *at, const char *name,
-			      const char *path)
+/* A value from the environment, where the Project allows it; NULL after a diagnosis. */
+const char *sources_environment(struct load *load, const struct document *document,
+				const struct node *at, const char *name)
 {
-	struct error err = ERROR_INIT;
-	struct stat st;
-	size_t len;
-	char *text;
+	const char *kind = document->kind->name;
 
-	if (io_read_file(path, SECRET_MAX, &text, &len, &err) < 0) {
-		load_fault(load, at, "Secret %s: %s", name, err.text);
-		return NULL;
-	}
-	if (stat(path, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)))
-		load_warn(load, at, "Secret %s: others may read %s; chmod 600 keeps it secret",
-			  name, path);
-	if (!str_is_utf8(text, len)) {
-		load_fault(load, at, "Secret %s: %s is not UTF-8 text", name, path);
-		free(text);
-		return NULL;
-	}
-	if (len && text[len - 1] == '\n')
-		text[--len] = '\0';
-	if (len && text[len - 1] == '\r')
-		text[--len] = '\0';
-	char *copy = arena_strdup(load->arena, text);
-	explicit_bzero(text, len);
-	free(text);
-	return copy;
-}
-
-static const char *read_secret_environment(struct load *load, const struct node *at,
-					   const char *secret, const char *name)
-{
 	if (!allowed(load->sources->env, name)) {
 		load_fault(load, at,
-			   "Secret %s: the Project does not list '%s' in spec.env; only variables "
+			   "%s %s: the Project does not list '%s' in spec.env; only variables "
 			   "listed there are read from the environment",
-			   secret, name);
+			   kind, document->name, name);
 		return NULL;
 	}
 	const char *value = sources_getenv(load, name);
 	if (!value) {
-		load_fault(load, at, "Secret %s: the environment variable %s is not set", secret,
-			   name);
+		load_fault(load, at, "%s %s: the environment variable %s is not set", kind,
+			   document->name, name);
 		return NULL;
 	}
 	if (str_is_utf8(value, strlen(value)))
 		return arena_strdup(load->arena, value);
-	load_fault(load, at, "Secret %s: the value of %s is not UTF-8", secret, name);
+	load_fault(load, at, "%s %s: the value of %s is not UTF-8", kind, document->name, name);
 	return NULL;
 }
 
-static const struct node *read_secret(struct load *load, struct document *document)
+static void read_secret_file(struct load *load, const struct node *at, const char *path,
+			     struct secret_value *value)
 {
-	const struct body *body = decode_document(load, document, -1);
+	const char *name = value->document->name;
+	struct error err = ERROR_INIT;
+	struct stat st;
+	char *data;
+
+	if (io_read_file(path, CONTENT_MAX, &data, &value->len, &err) < 0) {
+		load_fault(load, at, "Secret %s: %s", name, err.text);
+		return;
+	}
+	if (stat(path, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)))
+		load_warn(load, at, "Secret %s: others may read %s; chmod 600 keeps it secret",
+			  name, path);
+	char *copy = arena_alloc(load->arena, value->len + 1);
+	memcpy(copy, data, value->len);
+	value->data = copy;
+	explicit_bzero(data, value->len);
+	free(data);
+}
+
+/* Without the one line break that editors leave at the end of a file. */
+static const char *text_of(struct load *load, const char *data, size_t len)
+{
+	if (!str_is_utf8(data, len))
+		return NULL;
+	if (len && data[len - 1] == '\n')
+		len--;
+	if (len && data[len - 1] == '\r')
+		len--;
+	return arena_strndup(load->arena, data, len);
+}
+
+static const struct node *secret_place(const struct document *document, const char *key)
+{
+	return node_get(node_get(document->node, "spec"), key);
+}
+
+static void read_secret(struct load *load, struct secret_value *value)
+{
+	const struct body *body = decode_document(load, value->document, -1);
 	const char *file = json_string_value(json_object_get(body->spec, "file"));
 	const char *env = json_string_value(json_object_get(body->spec, "env"));
-	const struct node *spec = node_get(document->node, "spec");
-	const struct node *at = node_get(spec, file ? "file" : "env");
-	const char *text = NULL;
+	const struct node *at = secret_place(value->document, file ? "file" : "env");
 
 	if (!body->good || !at)
+		return;
+	if (file) {
+		read_secret_file(load, at, file, value);
+	} else if (env) {
+		value->data = sources_environment(load, value->document, at, env);
+		value->len = value->data ? strlen(value->data) : 0;
+	}
+	if (value->data)
+		value->text = text_of(load, value->data, value->len);
+}
+
+/* Read once, when it is asked for first. */
+static struct secret_value *find_secret(struct load *load, struct document *document)
+{
+	struct sources *sources = load->sources;
+	struct secret_value value = { .document = document };
+
+	VEC_FOREACH (struct secret_value *, known, &sources->secrets) {
+		if (known->document == document)
+			return known;
+	}
+	read_secret(load, &value);
+	vec_push(&sources->secrets, value);
+	return &sources->secrets.items[sources->secrets.count - 1];
+}
+
+bool sources_secret(struct load *load, struct document *document, const char **ret_data,
+		    size_t *ret_len)
+{
+	const struct secret_value *value = find_secret(load, document);
+
+	if (!value->data)
+		return false;
+	*ret_data = value->data;
+	*ret_len = value->len;
+	return true;
+}
+
+/* What references to it stand for; NULL after a diagnosis. */
+static const struct node *secret_node(struct load *load, struct secret_value *value)
+{
+	const struct document *document = value->document;
+	const char *file = json_string_value(json_object_get(document->shared->spec, "file"));
+	const struct node *at = secret_place(document, file ? "file" : "env");
+
+	if (!value->data || value->is_asked)
+		return value->node;
+	value->is_asked = true;
+	if (!value->text || strlen(value->text) > SECRET_MAX) {
+		load_fault(load, at,
+			   value->text ? "Secret %s: %s is larger than %d KiB, and can't stand in "
+					 "a text"
+				       : "Secret %s: %s is not UTF-8 text",
+			   document->name, file, SECRET_MAX / 1024);
 		return NULL;
-	if (file)
-		text = read_secret_file(load, at, document->name, file);
-	else if (env)
-		text = read_secret_environment(load, at, document->name, env);
-	if (!text)
-		return NULL;
-	struct node *node = (struct node *)text_node(load, at, text);
+	}
+	struct node *node = (struct node *)text_node(load, at, value->text);
 	node->quoted = true;
 	node->secret = true;
+	value->node = node;
 	return node;
 }
 
@@ -171,7 +235,6 @@ static enum lookup look_up_secret(struct resolver *resolver, const char *name,
 				  const struct node *at, const struct node **ret_value)
 {
 	struct load *load = resolver->load;
-	struct sources *sources = load->sources;
 	struct document *document = load_find(load, "Secret", name);
 
 	if (!document) {
@@ -180,18 +243,8 @@ static enum lookup look_up_secret(struct resolver *resolver, const char *name,
 				   name, load_nearest(load, "Secret", name));
 		return LOOKUP_FAILED;
 	}
-	for (size_t i = 0; i < sources->secrets.count; i++)
-		if (sources->secrets.items[i].document == document) {
-			*ret_value = sources->secrets.items[i].value;
-			return *ret_value ? LOOKUP_FOUND : LOOKUP_FAILED;
-		}
-	struct secret_value value = {
-		.document = document,
-		.value = read_secret(load, document),
-	};
-	vec_push(&sources->secrets, value);
-	*ret_value = value.value;
-	return value.value ? LOOKUP_FOUND : LOOKUP_FAILED;
+	*ret_value = secret_node(load, find_secret(load, document));
+	return *ret_value ? LOOKUP_FOUND : LOOKUP_FAILED;
 }
 
 static void mark_value(const char *text, const char *value, bool *hidden)
@@ -210,9 +263,10 @@ void sources_hide_secrets(const struct sources *sources, char *text)
 	/* One secret may hold another: marked all first, blotted out then. */
 	CLEANUP(cleanup_free) bool *hidden = xcalloc(len + 1, sizeof(*hidden));
 
-	for (size_t i = 0; i < sources->secrets.count; i++)
-		if (sources->secrets.items[i].value)
-			mark_value(text, sources->secrets.items[i].value->text, hidden);
+	VEC_FOREACH (const struct secret_value *, value, &sources->secrets) {
+		if (value->text)
+			mark_value(text, value->text, hidden);
+	}
 	for (size_t i = 0; i < len; i++)
 		if (hidden[i])
 			text[i] = '*';

@@ -41,3 +41,12 @@ void sources_hide_secrets(const struct sources *sources, char *text);
 
 /* getenv(3), or what the caller of set_load() has in its place. */
 const char *sources_getenv(const struct load *load, const char *name);
+
+/* A value from the environment for a document that asks for it at a node, in the set's arena; NULL
+ * after a diagnosis: the Project must list its name. */
+const char *sources_environment(struct load *load, const struct document *document,
+				const struct node *at, const char *name);
+
+/* The bytes of a Secret, as they are in its file. False after a diagnosis. */
+bool sources_secret(struct load *load, struct document *document, const char **ret_data,
+		    size_t *ret_len);

@@ -12,6 +12,7 @@
 #include "reconcilers/container_codec.h"
 #include "reconcilers/container_compare.h"
 #include "reconcilers/container_deploy.h"
+#include "reconcilers/container_files.h"
 #include "reconcilers/network.h"
 
 static void release(void *json)
@@ -222,8 +223,11 @@ static int inspect_read(struct pass *pass, void *ctx, json_t *reply, const struc
 		pass_queue_image(pass, object->image_id);
 	if (pass->whole && text(object->observed, "image"))
 		pass_queue_image(pass, text(object->observed, "image"));
-	want = object->ours ? NULL : wanted_as(pass, object->engine_name);
-	if (want && resource_adopts(want)) {
+	want = object->ours ? desired_find(pass->desired, "Container", object->own.name)
+			    : wanted_as(pass, object->engine_name);
+	if (want && (object->ours || resource_adopts(want)))
+		container_files_look(pass, object, want);
+	if (want && !object->ours && resource_adopts(want)) {
 		CLEANUP(cleanup_free)
 		char *path = engine_path("/containers/%s/changes", object->id);
 
@@ -596,6 +600,11 @@ static void verify_targets(const struct verify *v)
 	json_decref(seen);
 }
 
+static void file_fault(void *ctx, const char *path, const char *message)
+{
+	fault(ctx, path, message);
+}
+
 static void verify_rest(const struct verify *v)
 {
 	const char *state = resource_string(v->resource, "state");
@@ -675,6 +684,7 @@ static void container_verify(const struct resource *resource, struct diagnostics
 	verify_health(&v);
 	verify_mounts(&v);
 	verify_targets(&v);
+	container_files_verify(resource, file_fault, (void *)&v);
 	verify_rest(&v);
 	json_decref(spec);
 	container_update_verify(resource, diagnostics);

@@ -6,6 +6,7 @@
 #include "controller/base/str.h"
 #include "reconcilers/container_codec.h"
 #include "reconcilers/container_compare.h"
+#include "reconcilers/container_files.h"
 
 static const char *text(const json_t *object, const char *key)
 {
@@ -216,6 +217,19 @@ static int check_engine(const struct pass *pass, const json_t *resolved, struct 
 	return 0;
 }
 
+/* Written empty over one that the image brings along, which docker commit has copied there. */
+static void set_files_label(const struct pass *pass, const struct resource *want, json_t *labels)
+{
+	const json_t *image = pass_image(pass, resource_string(want, "image"));
+	const json_t *config = json_object_get(image, "Config");
+	json_t *files = container_files_label(want);
+
+	if (files)
+		json_object_set_new(labels, LABEL_FILES, files);
+	else if (json_object_get(json_object_get(config, "Labels"), LABEL_FILES))
+		json_object_set_new(labels, LABEL_FILES, json_string(""));
+}
+
 static void set_labels(const struct pass *pass, const struct resource *want,
 		       const struct object *replaces, json_t *body, char ret_uid[33])
 {
@@ -226,6 +240,7 @@ static void set_labels(const struct pass *pass, const struct resource *want,
 		json_object_set_new(body, "Labels", labels);
 	}
 	ownership_write(labels, pass->project, want, pass->revision, ret_uid);
+	set_files_label(pass, want, labels);
 	if (replaces)
 		json_object_set_new(labels, LABEL_REPLACES,
 				    json_sprintf("%s,%s", replaces->id,

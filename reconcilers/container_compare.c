@@ -7,6 +7,7 @@
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
 #include "reconcilers/container_calls.h"
+#include "reconcilers/container_files.h"
 #include "reconcilers/network.h"
 #include "reconcilers/platform.h"
 
@@ -525,10 +526,24 @@ void container_compare_fields(const struct pass *pass, struct action *action, st
 	compare_image(pass, action, arena);
 	compare_platform(pass, action, arena);
 	compare_fields(pass, action, arena);
+	container_files_compare(action, arena);
 	compare_name(action, arena);
 	compare_state(action, arena);
 	raise_effects(pass, action, arena);
 	raise_for_macs(pass, action, arena);
+}
+
+/* Told before anything is touched. */
+static bool refuse_hidden_files(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	const json_t *image = pass_image(pass, resource_string(action->want, "image"));
+	const char *hidden = container_files_hidden(action->want, image, arena);
+
+	if (!hidden)
+		return false;
+	action->verdict = VERDICT_REFUSE;
+	action->reason = hidden;
+	return true;
 }
 
 void container_compare(const struct pass *pass, struct action *action, struct arena *arena)
@@ -536,6 +551,8 @@ void container_compare(const struct pass *pass, struct action *action, struct ar
 	const struct object *have = action->have;
 
 	action->changes.arena = arena;
+	if (refuse_hidden_files(pass, action, arena))
+		return;
 	if (!have) {
 		action->verdict = VERDICT_CREATE;
 		action->known_after_pull =

@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "reconcilers/container_compare.h"
+#include "reconcilers/container_files.h"
 #include "reconcilers/container_steps.h"
 
 struct recovery {
@@ -183,8 +184,11 @@ static int judge(struct recovery *recovery, struct error *err)
 	if (strcmp(wanted, "stopped") == 0 || strcmp(wanted, "absent") == 0 ||
 	    (strcmp(wanted, "completed") == 0 && !fresh))
 		return replacement_finish(&replacement, err);
+	/* Its files again: whatever the engine shows, none must start without them. */
 	if (fresh)
-		rc = replacement_switch(&replacement, &failed);
+		rc = container_files_put(recovery->pass, &action, replacement.new_id, &failed) < 0
+			     ? -1
+			     : replacement_switch(&replacement, &failed);
 	else if (strcmp(state, "paused") == 0)
 		rc = 0;
 	else

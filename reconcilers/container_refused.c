@@ -6,8 +6,6 @@ const struct refused container_refused[] = {
 	{ "build", "drey runs images and builds none; build and push it, and name it in image" },
 	{ "extends", "what containers share goes into a Template" },
 	{ "profiles", "choose with hosts, or with --selector on the command line" },
-	{ "secrets", "put a Secret's value into environment as ${secret.NAME}" },
-	{ "configs", "put the file into the image, or into a volume" },
 	{ "models", "drey runs containers only; run the model in one" },
 	{ "provider", "drey runs containers only" },
 	{ "develop", "drey runs what is built; watching sources is for the developer's machine" },

@@ -2,6 +2,7 @@
 /* Rows of a container: file systems and devices. */
 #include "controller/base/mem.h"
 #include "reconcilers/container_codec.h"
+#include "reconcilers/container_files.h"
 #include "reconcilers/container_rows.h"
 
 static const struct field fields[] = {
@@ -49,6 +50,20 @@ static const struct field fields[] = {
 	  .effect = EFFECT_REPLACE,
 	  .example = "true",
 	  .doc = "The container's own file system can't be written." },
+	{ .key = "configs",
+	  .type = &type_objects,
+	  .of = &container_config_schema,
+	  .flags = FIELD_CONTENT,
+	  .effect = EFFECT_REPLACE,
+	  .doc = "Configs that stand in the container as files, put there before its start and "
+		 "compared by content, owner and mode." },
+	{ .key = "secrets",
+	  .type = &type_objects,
+	  .of = &container_secret_schema,
+	  .flags = FIELD_CONTENT,
+	  .effect = EFFECT_REPLACE,
+	  .doc = "Secrets that stand in the container as files, put there before its start and "
+		 "compared by content, owner and mode." },
 	{ .key = "shm_size",
 	  .type = &type_size,
 	  .api = "/HostConfig/ShmSize",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "controller/base/str.h"
+#include "reconcilers/container_files.h"
 
 void container_step(struct pass *pass, const struct action *action, const char *text)
 {
@@ -169,6 +170,8 @@ int container_create(struct pass *pass, const struct action *action, const char 
 		error_wrap(err, "create %s", name);
 	else
 		ret = container_sync_networks(pass, action, *ret_id, err);
+	if (ret == 0)
+		ret = container_files_put(pass, action, *ret_id, err);
 	json_decref(body);
 	return ret;
 }

@@ -21,6 +21,7 @@
 #define LABEL_FORMAT "drey.format"	   /* "1" */
 #define LABEL_REPLACES "drey.replaces"	   /* "<old id>,<old restart policy>" while replacing */
 #define LABEL_LEASE "drey.lease"	   /* of LEASE_NAME: uid of who changes the engine now */
+#define LABEL_FILES "drey.files"	   /* of a container: {"configs": ["/etc/x"], ...} */
 #define LABEL_GENERATION "drey.generation" /* of a volume: 1, 2, ... */
 
 /* The container that says who is changing the engine: controller/fleet/lease.h. It belongs to no

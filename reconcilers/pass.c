@@ -5,6 +5,7 @@
  * need as soon as it is there and then dropped, so that memory follows the number of requests in
  * flight and not the number of objects.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "controller/base/mem.h"
@@ -16,8 +17,20 @@ struct pass_request {
 	const char *path;
 	int (*done)(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
 		    struct error *err);
+	size_t bytes_max; /* not 0: with this instead of `done` */
+	int (*done_bytes)(struct pass *pass, void *ctx, const char *bytes, size_t len,
+			  const struct error *failed, struct error *err);
 	void *ctx;
 };
+
+static void enqueue(struct pass *pass, struct pass_request *request)
+{
+	if (pass->queue)
+		pass->queue_end->next = request;
+	else
+		pass->queue = request;
+	pass->queue_end = request;
+}
 
 void pass_queue(struct pass *pass, const char *path,
 		int (*done)(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
@@ -31,11 +44,23 @@ void pass_queue(struct pass *pass, const char *path,
 		.done = done,
 		.ctx = ctx,
 	};
-	if (pass->queue)
-		pass->queue_end->next = request;
-	else
-		pass->queue = request;
-	pass->queue_end = request;
+	enqueue(pass, request);
+}
+
+void pass_queue_bytes(struct pass *pass, const char *path, size_t bytes_max,
+		      int (*done)(struct pass *pass, void *ctx, const char *bytes, size_t len,
+				  const struct error *failed, struct error *err),
+		      void *ctx)
+{
+	struct pass_request *request = arena_new_of(pass->arena, struct pass_request);
+
+	*request = (struct pass_request){
+		.path = arena_strdup(pass->arena, path),
+		.bytes_max = bytes_max,
+		.done_bytes = done,
+		.ctx = ctx,
+	};
+	enqueue(pass, request);
 }
 
 /* The queue as a feed of requests. */
@@ -63,7 +88,11 @@ static struct engine_request *next_read(void *ctx)
 		read = arena_new_of(pass->arena, struct read);
 	read->queued = pass->queue;
 	pass->queue = pass->queue->next;
-	read->request = (struct engine_request){ .method = "GET", .path = read->queued->path };
+	read->request = (struct engine_request){
+		.method = "GET",
+		.path = read->queued->path,
+		.bytes_max = read->queued->bytes_max,
+	};
 	return &read->request;
 }
 
@@ -72,15 +101,19 @@ static int end_read(void *ctx, struct engine_request *request, struct error *err
 	struct reads *reads = ctx;
 	struct pass *pass = reads->pass;
 	struct read *read = (struct read *)request;
-	bool failed = request->err.code != ERROR_NONE;
+	const struct pass_request *queued = read->queued;
+	const struct error *failed = request->err.code != ERROR_NONE ? &request->err : NULL;
 	int ret;
 
 	if (pass->hooks.cancelled && pass->hooks.cancelled(pass->hooks.ctx))
 		ret = error_set(err, ERROR_CANCELLED, "interrupted");
+	else if (queued->bytes_max)
+		ret = queued->done_bytes(pass, queued->ctx, failed ? NULL : request->bytes,
+					 request->bytes_len, failed, err);
 	else
-		ret = read->queued->done(pass, read->queued->ctx, failed ? NULL : request->reply,
-					 failed ? &request->err : NULL, err);
+		ret = queued->done(pass, queued->ctx, failed ? NULL : request->reply, failed, err);
 	json_decref(request->reply);
+	free(request->bytes);
 	read->next_free = reads->free;
 	reads->free = read;
 	return ret;

@@ -15,6 +15,8 @@
 #include "manifests/set.h"
 #include "reconcilers/ownership.h"
 
+struct container_seen; /* reconcilers/container_files.h */
+
 /* Something on an engine, ours or not. Lives in the pass's arena. */
 struct object {
 	const struct kind *kind;
@@ -31,6 +33,8 @@ struct object {
 	bool unfinished;      /* a volume that is still being filled: not the one of its name yet */
 	/* An adopted container has changes in its own file system (GET .../changes). */
 	bool layer_changed;
+	const struct container_seen *seen; /* container: the files that it should have been given */
+	size_t seen_count;
 };
 
 /* What a host really has. Filled once per pass, then read only. */
@@ -169,6 +173,11 @@ void pass_queue(struct pass *pass, const char *path,
 		int (*done)(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
 			    struct error *err),
 		void *ctx);
+/* The same for an answer that is no JSON; no more than bytes_max of it are read. */
+void pass_queue_bytes(struct pass *pass, const char *path, size_t bytes_max,
+		      int (*done)(struct pass *pass, void *ctx, const char *bytes, size_t len,
+				  const struct error *failed, struct error *err),
+		      void *ctx);
 /* Lists everything of every kind, drains the queue, calls `observed`. Starts from an empty
  * observed. */
 MUST_CHECK int pass_observe(struct pass *pass, struct error *err);

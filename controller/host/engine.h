@@ -72,9 +72,12 @@ struct engine_request {
 	const json_t *body;	   /* NULL: none; borrowed */
 	const char *registry_auth; /* value of X-Registry-Auth, or NULL */
 	int timeout_ms;		   /* 0: the engine's */
+	size_t bytes_max;	   /* not 0: the answer is no JSON; so much of it is taken */
 	/* filled in: */
 	int status;	  /* HTTP status, 0 when none came */
 	json_t *reply;	  /* owned by the caller: json_decref; NULL for an empty body */
+	char *bytes;	  /* with bytes_max: owned by the caller: free(3) */
+	size_t bytes_len; /* bytes_max where there was more */
 	struct error err; /* code ERROR_NONE when it went well */
 };
 

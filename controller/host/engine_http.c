@@ -83,7 +83,11 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 		t->enough = rc > 0;
 		return rc == 0 ? len : CURL_WRITEFUNC_ERROR;
 	}
-	str_append_n(&t->reply, data, len);
+	size_t most = t->request->bytes_max;
+	t->enough = most && t->reply.len + len >= most;
+	str_append_n(&t->reply, data, t->enough ? most - t->reply.len : len);
+	if (t->enough)
+		return CURL_WRITEFUNC_ERROR;
 	if (!t->reply.overflow)
 		return len;
 	error_set(&t->request->err, ERROR_REMOTE,
@@ -265,6 +269,8 @@ static void start(struct run *run, struct transfer *t, struct engine_request *re
 
 	request->status = 0;
 	request->reply = NULL;
+	request->bytes = NULL;
+	request->bytes_len = 0;
 	error_clear(&request->err);
 	if (engine->guard && !only_reads(request) &&
 	    engine->guard(engine->guard_ctx, &request->err) < 0) {
@@ -376,6 +382,12 @@ static void parse_reply(struct transfer *t)
 			  t->engine->socket_path);
 }
 
+static void take_bytes(struct transfer *t)
+{
+	t->request->bytes_len = t->reply.len;
+	t->request->bytes = str_take(&t->reply);
+}
+
 static int connect_failed(struct transfer *t, struct error *err)
 {
 	const char *path = t->engine->socket_path;
@@ -472,12 +484,16 @@ static bool finish(struct transfer *t, CURLcode code)
 	long status = status_of(t->easy);
 
 	request->status = (int)status;
+	if (t->enough && request->bytes_max)
+		take_bytes(t);
 	if (t->enough || request->err.code != ERROR_NONE)
 		return false;
 	if (code != CURLE_OK)
 		return transport_failed(t, code);
 	if (is_failure(status))
 		fail_with_status(t, status);
+	else if (request->bytes_max)
+		take_bytes(t);
 	else if (!t->stream)
 		parse_reply(t);
 	return false;
