@@ -99,8 +99,7 @@ static void read_one(struct resolver *resolver, const char *kind, const char *na
 void content_read(struct resolver *resolver, const struct schema *schema, const json_t *spec,
 		  struct contents *contents)
 {
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct field *field = &schema->fields[i];
+	schema_foreach (schema, field) {
 		const json_t *list = json_object_get(spec, field->key), *item;
 		size_t at;
 
