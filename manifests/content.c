@@ -70,8 +70,8 @@ static bool read_config(struct resolver *resolver, struct document *document,
 		return read_file(load, document, node_get(spec, "file"), file, content);
 	if (!environment)
 		return resolve_text(resolver, document, node_get(spec, "content"), content);
-	content->data = sources_environment(load, document, node_get(spec, "environment"),
-					    environment);
+	content->data =
+		sources_environment(load, document, node_get(spec, "environment"), environment);
 	content->len = content->data ? strlen(content->data) : 0;
 	return content->data;
 }

@@ -286,8 +286,7 @@ static void resolve_path(struct decoding *d, const struct field *field, const st
 
 	if (!written || !at)
 		return;
-	if (files_resolve(d->load->dir, node_origin(at)->file, written,
-			  field->flags & FIELD_INSIDE,
+	if (files_resolve(d->load->dir, node_origin(at)->file, written, field->flags & FIELD_INSIDE,
 			  sources_getenv(d->load, "HOME"), d->load->arena, &path, &err) < 0)
 		load_fault(d->load, at, "spec.%s: %s", field->key, err.text);
 	else

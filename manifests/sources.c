@@ -11,7 +11,7 @@
 
 enum {
 	SECRET_MAX = 64 * 1024, /* in a text; a file that is put somewhere may be larger */
-	HIDDEN_MIN = 4, /* what is shorter is found everywhere and would hide the message */
+	HIDDEN_MIN = 4,		/* what is shorter is found everywhere and would hide the message */
 };
 
 /* A Secret that something has asked for. */

@@ -125,6 +125,17 @@ static const struct resource *wanted_as(const struct pass *pass, const char *eng
 	return NULL;
 }
 
+/* The manifest that it is to be as; NULL: none, or one that leaves foreign ones alone. */
+static const struct resource *wanted_of(const struct pass *pass, const struct object *object)
+{
+	const struct resource *want;
+
+	if (object->ours)
+		return desired_find(pass->desired, "Container", object->own.name);
+	want = wanted_as(pass, object->engine_name);
+	return want && resource_adopts(want) ? want : NULL;
+}
+
 /* Is the path where something is mounted, or a directory on the way there? */
 static bool leads_to(const char *path, const char *target)
 {
@@ -133,7 +144,7 @@ static bool leads_to(const char *path, const char *target)
 	return strncmp(target, path, len) == 0 && (target[len] == '\0' || target[len] == '/');
 }
 
-static bool is_mount_point(const struct object *object, const char *path)
+bool container_is_mount_point(const struct object *object, const char *path)
 {
 	const json_t *mounts = member(object->inspect, "Mounts"), *item;
 	size_t i;
@@ -160,7 +171,7 @@ bool container_layer_changed(const struct object *object, const json_t *changes)
 	json_array_foreach (changes, i, change) {
 		const char *path = text(change, "Path");
 
-		if (path && !is_mount_point(object, path))
+		if (path && !container_is_mount_point(object, path))
 			return true;
 	}
 	return false;
@@ -170,13 +181,19 @@ static int changes_read(struct pass *pass, void *ctx, json_t *reply, const struc
 			struct error *err)
 {
 	struct object *object = ctx;
+	const struct resource *want = wanted_of(pass, object);
 
-	(void)pass;
 	if (failed && failed->code != ERROR_NOT_FOUND) {
 		*err = *failed;
 		return error_wrap(err, "read what container %s has changed", object->engine_name);
 	}
 	object->layer_changed = container_layer_changed(object, reply);
+	if (want && container_drift_asked(want)) {
+		json_t *drift = container_drift(object, want, reply);
+
+		arena_defer(pass->arena, release, drift);
+		object->drift = drift;
+	}
 	return 0;
 }
 
@@ -223,11 +240,11 @@ static int inspect_read(struct pass *pass, void *ctx, json_t *reply, const struc
 		pass_queue_image(pass, object->image_id);
 	if (pass->whole && text(object->observed, "image"))
 		pass_queue_image(pass, text(object->observed, "image"));
-	want = object->ours ? desired_find(pass->desired, "Container", object->own.name)
-			    : wanted_as(pass, object->engine_name);
-	if (want && (object->ours || resource_adopts(want)))
-		container_files_look(pass, object, want);
-	if (want && !object->ours && resource_adopts(want)) {
+	want = wanted_of(pass, object);
+	if (!want)
+		return 0;
+	container_files_look(pass, object, want);
+	if (!object->ours || container_drift_asked(want)) {
 		CLEANUP(cleanup_free)
 		char *path = engine_path("/containers/%s/changes", object->id);
 
@@ -605,6 +622,18 @@ static void file_fault(void *ctx, const char *path, const char *message)
 	fault(ctx, path, message);
 }
 
+static void verify_drift(const struct verify *v)
+{
+	json_t *path;
+	size_t i;
+
+	json_array_foreach (member(written(v, "fs_drift"), "ignore"), i, path) {
+		if (json_string_value(path)[0] != '/')
+			fault(v, "fs_drift",
+			      "ignore holds absolute paths, which leave out all below");
+	}
+}
+
 static void verify_rest(const struct verify *v)
 {
 	const char *state = resource_string(v->resource, "state");
@@ -685,6 +714,7 @@ static void container_verify(const struct resource *resource, struct diagnostics
 	verify_mounts(&v);
 	verify_targets(&v);
 	container_files_verify(resource, file_fault, (void *)&v);
+	verify_drift(&v);
 	verify_rest(&v);
 	json_decref(spec);
 	container_update_verify(resource, diagnostics);

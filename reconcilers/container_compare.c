@@ -574,6 +574,7 @@ void container_compare(const struct pass *pass, struct action *action, struct ar
 		return;
 	}
 	container_compare_fields(pass, action, arena);
+	container_drift_compare(action, arena);
 	compare_world(pass, action, arena);
 	decide(action);
 	note_other_claimant(pass, action, arena);

@@ -14,6 +14,21 @@ MUST_CHECK int container_inspected(struct pass *pass, struct object *object, con
  * The engine makes mount points, and the init program, in its layer as well. */
 bool container_layer_changed(const struct object *object, const json_t *changes);
 
+/* --- container_drift.c --- */
+
+extern const struct schema container_drift_schema;
+
+/* Does the manifest ask for it? */
+bool container_drift_asked(const struct resource *want);
+/* Of the answer of GET /containers/{id}/changes what counts: not the mount points and what drey has
+ * put there, not what the manifest leaves out, and of a path only its end. New reference. */
+json_t *container_drift(const struct object *object, const struct resource *want,
+			const json_t *changes);
+/* As the manifest has it: a warning, or changes that replace. */
+void container_drift_compare(struct action *action, struct arena *arena);
+/* Is something mounted at the path, or below it? What the engine itself writes counts as such. */
+bool container_is_mount_point(const struct object *object, const char *path);
+
 /* Brings an object's observed spec into the terms of resolved specs: partners by name instead of
  * ID, endpoints of networks that are gone left out. */
 void container_refine(const struct pass *pass, struct object *object);

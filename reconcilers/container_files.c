@@ -112,7 +112,8 @@ static const char *text(const json_t *object, const char *key)
 static const char *target_of(const json_t *item, const char *directory, struct arena *arena)
 {
 	const char *target = text(item, "target") ?: text(item, "source") ?: "";
-	CLEANUP(cleanup_free) char *path = xasprintf("%s%s", *target == '/' ? "" : directory, target);
+	CLEANUP(cleanup_free)
+	char *path = xasprintf("%s%s", *target == '/' ? "" : directory, target);
 	CLEANUP(cleanup_free) char *clean = path_clean(path);
 
 	return arena_strdup(arena, clean);
@@ -150,8 +151,8 @@ const struct container_file *container_files(const struct resource *want, struct
 				.uid = id_of(text(item, "uid")),
 				.gid = id_of(text(item, "gid")),
 				.mode = mode_of(text(item, "mode")),
-				.content = resource_content(want, rows[r].kind,
-							    text(item, "source")),
+				.content =
+					resource_content(want, rows[r].kind, text(item, "source")),
 			};
 		}
 	}
@@ -205,8 +206,9 @@ static void check_mounts(const struct check *check, const struct resource *want)
 		CLEANUP(cleanup_free) char *target = path_clean(text(item, "target") ?: "");
 
 		if (meet(target, check->file->target))
-			say(check, "a mount in volumes is in the way; a file can't be put into what "
-				   "is mounted");
+			say(check,
+			    "a mount in volumes is in the way; a file can't be put into what "
+			    "is mounted");
 	}
 	json_array_foreach (resource_get(want, "tmpfs"), i, item) {
 		const char *tmpfs = json_string_value(item);
@@ -241,6 +243,19 @@ void container_files_verify(const struct resource *resource,
 		      "the two: bring the files by a volume or a bind, or a secret's value by "
 		      "environment");
 	arena_free(arena);
+}
+
+bool container_files_lead(const struct resource *want, const char *path)
+{
+	struct arena *arena = arena_new();
+	bool leads = false;
+	size_t count;
+	const struct container_file *files = container_files(want, arena, &count);
+
+	for (size_t i = 0; i < count && !leads; i++)
+		leads = leads_to(path, files[i].target);
+	arena_free(arena);
+	return leads;
 }
 
 const char *container_files_hidden(const struct resource *want, const json_t *image,
@@ -362,8 +377,8 @@ void container_files_look(struct pass *pass, struct object *object, const struct
 	for (size_t i = 0; i < count; i++) {
 		struct look *look = arena_new_of(pass->arena, struct look);
 		CLEANUP(cleanup_free)
-		char *path = engine_path("/containers/%s/archive?path=%s", object->id,
-					 files[i].target);
+		char *path =
+			engine_path("/containers/%s/archive?path=%s", object->id, files[i].target);
 
 		seen[i].target = files[i].target;
 		*look = (struct look){ &files[i], &seen[i], object->engine_name };

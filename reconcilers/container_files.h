@@ -53,6 +53,9 @@ struct container_seen container_files_seen(const struct container_file *file, co
 /* Adds the differences to action->changes. */
 void container_files_compare(struct action *action, struct arena *arena);
 
+/* Is the path one of the files of `want`, or a directory on the way to one? */
+bool container_files_lead(const struct resource *want, const char *path);
+
 /* A volume that the image declares and that would hide or take one of the files; NULL: none. */
 const char *container_files_hidden(const struct resource *want, const json_t *image,
 				   struct arena *arena);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What differs between the files that a container should have been given and what is there. Pure. */
+/* What differs between the files that a container should have been given and what is there. Pure.
+ */
 #include <string.h>
 
 #include "controller/base/mem.h"
@@ -146,7 +147,8 @@ static void compare_label(const struct comparison *c, const struct container_fil
 			  size_t count)
 {
 	static const char *const rows[] = { "configs", "secrets" };
-	const char *label = json_string_value(json_object_get(c->action->have->labels, LABEL_FILES));
+	const char *label =
+		json_string_value(json_object_get(c->action->have->labels, LABEL_FILES));
 	json_t *places = label ? json_loads(label, 0, NULL) : NULL;
 	const json_t *item;
 	size_t i;

@@ -2,6 +2,7 @@
 /* Rows of a container: how drey treats it. Engines know nothing of these. */
 #include "controller/base/mem.h"
 #include "reconcilers/container_codec.h"
+#include "reconcilers/container_compare.h"
 #include "reconcilers/container_deploy.h"
 #include "reconcilers/container_rows.h"
 
@@ -50,6 +51,12 @@ static const struct field fields[] = {
 	  .example = "true",
 	  .doc = "Back up its volumes before it is replaced or removed; refused where no "
 		 "Backup names a directory." },
+	{ .key = "fs_drift",
+	  .type = &type_object,
+	  .of = &container_drift_schema,
+	  .example = "{ mode: report, ignore: [/run, /tmp] }",
+	  .doc = "What is made of files that were changed inside the container, by itself or by "
+		 "hand: nothing, a warning, or a replacement." },
 	{ .key = "discard_changes",
 	  .type = &type_bool,
 	  .fallback = "false",

@@ -11,7 +11,8 @@
 /* Tells the caller of the pass, and its journal. */
 void container_step(struct pass *pass, const struct action *action, const char *text);
 
-/* Creates it under `name`, on all of its networks and with its files, not started. replaces: may be NULL. */
+/* Creates it under `name`, on all of its networks and with its files, not started. replaces: may be
+ * NULL. */
 MUST_CHECK int container_create(struct pass *pass, const struct action *action, const char *name,
 				const struct object *replaces, const char **ret_id,
 				struct error *err);

@@ -33,6 +33,7 @@ struct object {
 	bool unfinished;      /* a volume that is still being filled: not the one of its name yet */
 	/* An adopted container has changes in its own file system (GET .../changes). */
 	bool layer_changed;
+	const json_t *drift; /* container, where fs_drift asks: [{Path, Kind}], or NULL */
 	const struct container_seen *seen; /* container: the files that it should have been given */
 	size_t seen_count;
 };

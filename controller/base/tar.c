@@ -25,7 +25,8 @@ static bool put_octal(char *to, size_t room, int64_t value)
 	char text[24];
 	int digits = (int)room - 1;
 
-	if (value < 0 || snprintf(text, sizeof(text), "%0*" PRIo64, digits, (uint64_t)value) > digits)
+	if (value < 0 ||
+	    snprintf(text, sizeof(text), "%0*" PRIo64, digits, (uint64_t)value) > digits)
 		return false;
 	memcpy(to, text, room);
 	return true;

@@ -34,11 +34,12 @@ Test(content, is_resolved_for_each_host)
 {
 	struct loaded loaded;
 
-	loaded_good(&loaded, PROJECT HOST("a", "{ port: 81 }") HOST("b", "{}") SECRET
-		    CONFIG("c", "{ content: \"${host.name}:${host.vars.port}\\n\" }")
-			    CONFIG("t", "{ environment: TAG }")
-				    CONFIG("m", "{ content: \"p=${secret.s} $${x}\" }")
-					    WEB("configs: [c, t, m], secrets: [s]"));
+	loaded_good(&loaded,
+		    PROJECT HOST("a", "{ port: 81 }") HOST("b", "{}")
+			    SECRET CONFIG("c", "{ content: \"${host.name}:${host.vars.port}\\n\" }")
+				    CONFIG("t", "{ environment: TAG }")
+					    CONFIG("m", "{ content: \"p=${secret.s} $${x}\" }")
+						    WEB("configs: [c, t, m], secrets: [s]"));
 	const struct resource *a = loaded_find(&loaded, "a", "Container", "web");
 	const struct resource *b = loaded_find(&loaded, "b", "Container", "web");
 	expect_content(a, "Config", "c", "a:81\n", false);
@@ -51,22 +52,23 @@ Test(content, is_resolved_for_each_host)
 	loaded_done(&loaded);
 }
 
-static char digest_of_set[65], digest_of_web[65];
+static char digest_of_web[65];
 
 static void take_digests(const char *config, const char *secret)
 {
 	CLEANUP(cleanup_free)
-	char *text = xasprintf(PROJECT HOST("a", "{}") HOST("b", "{}")
-				       "apiVersion: drey/v1\nkind: Config\nmetadata: { name: c }\n"
-				       "spec: { content: \"%s\" }\n---\n" SECRET
-				       "apiVersion: drey/v1\nkind: Config\nmetadata: { name: m }\n"
-				       "spec: { content: \"%s\" }\n---\n" WEB("configs: [c, m]"),
-			       config, secret);
+	char *text = xasprintf(
+		PROJECT HOST("a", "{}")
+			HOST("b", "{}") "apiVersion: drey/v1\nkind: Config\nmetadata: { name: c }\n"
+					"spec: { content: \"%s\" }\n---\n" SECRET
+					"apiVersion: drey/v1\nkind: Config\nmetadata: { name: m }\n"
+					"spec: { content: \"%s\" }\n---\n" WEB("configs: [c, m]"),
+		config, secret);
 	struct loaded loaded;
 
 	loaded_good(&loaded, text);
-	strcpy(digest_of_set, set_digest(loaded.set));
-	strcpy(digest_of_web, loaded_find(&loaded, "a", "Container", "web")->digest);
+	snprintf(digest_of_web, sizeof(digest_of_web), "%s",
+		 loaded_find(&loaded, "a", "Container", "web")->digest);
 	loaded_done(&loaded);
 }
 
@@ -76,7 +78,7 @@ Test(content, digests_hold_what_is_no_secret)
 	char before[65];
 
 	take_digests("one", "a ${secret.s}");
-	strcpy(before, digest_of_web);
+	memcpy(before, digest_of_web, sizeof(before));
 	take_digests("two", "a ${secret.s}");
 	cr_expect_str_neq(digest_of_web, before);
 	take_digests("one", "another ${secret.s}");
@@ -101,10 +103,10 @@ static void drop(const char *dir, const char *name)
 static void load_directory(struct loaded *loaded, const char *dir, const char *config,
 			   const char *binary)
 {
-	static const char text[] = PROJECT HOST("a", "{}") HOST("b", "{}")
-		CONFIG("c", "{ file: x.conf }")
-		"apiVersion: drey/v1\nkind: Secret\nmetadata: { name: k }\n"
-		"spec: { file: key }\n---\n" WEB("configs: [c], secrets: [k]");
+	static const char text[] = PROJECT HOST("a", "{}") HOST("b", "{}") CONFIG(
+		"c",
+		"{ file: x.conf }") "apiVersion: drey/v1\nkind: Secret\nmetadata: { name: k }\n"
+				    "spec: { file: key }\n---\n" WEB("configs: [c], secrets: [k]");
 
 	put(dir, "set.yaml", text, strlen(text));
 	put(dir, "x.conf", config, strlen(config));

@@ -50,9 +50,8 @@ static void sees(size_t index, const struct tar_file *file)
 {
 	size_t count;
 	const struct container_file *files = container_files(web, pass->arena, &count);
-	struct container_seen *seen =
-		have->seen ? (struct container_seen *)have->seen
-			   : arena_alloc(pass->arena, count * sizeof(*seen));
+	struct container_seen *seen = have->seen ? (struct container_seen *)have->seen
+						 : arena_alloc(pass->arena, count * sizeof(*seen));
 	struct str tar;
 
 	str_init(&tar, 0);
@@ -89,7 +88,8 @@ Test(container_files, defaults_are_composes)
 	size_t count;
 	const struct container_file *files;
 
-	container("", "  configs: [c, { source: d, target: etc//d, uid: \"7\", gid: \"8\", mode: 0o640 }]");
+	container("", "  configs: [c, { source: d, target: etc//d, uid: \"7\", gid: \"8\", mode: "
+		      "0o640 }]");
 	files = container_files(web, pass->arena, &count);
 	cr_assert_eq(count, 2);
 	cr_expect_str_eq(files[0].target, "/c");
@@ -122,8 +122,9 @@ Test(container_files, what_is_there_is_compared_byte_by_byte)
 	file.mode = 0600;
 	file.uid = 5;
 	sees(0, &file);
-	cr_expect_str_eq(file_changes(),
-			 "configs[/c].uid: 5 -> 0 [replace]; configs[/c].mode: 0600 -> 0444 [replace]");
+	cr_expect_str_eq(
+		file_changes(),
+		"configs[/c].uid: 5 -> 0 [replace]; configs[/c].mode: 0600 -> 0444 [replace]");
 }
 
 Test(container_files, what_is_no_file)
@@ -194,4 +195,59 @@ Test(container_files, rules)
 	expect_fault("  configs: [{ source: c, target: / }]", "engine itself mounts");
 	expect_fault("  configs: [{ source: c, mode: 440 }]", "mode");
 	expect_fault("  configs: [e]", "there is no Config 'e'");
+}
+
+/* --- files changed inside --- */
+
+static const char *drift(const char *lines, const char *changes)
+{
+	container("", lines);
+	there(NULL);
+	have->drift = container_drift(have, web, pass_json(changes));
+	arena_defer(pass->arena, (void (*)(void *))json_decref, (void *)have->drift);
+	struct str text;
+	json_t *change;
+	size_t i;
+
+	str_init(&text, 0);
+	json_array_foreach (have->drift, i, change)
+		str_printf(&text, "%s ", json_string_value(json_object_get(change, "Path")));
+	const char *copy = arena_strdup(pass->arena, text.data);
+	str_done(&text);
+	return copy;
+}
+
+Test(container_files, drift_is_what_somebody_changed)
+{
+	cr_expect_str_eq(drift("  fs_drift: report", "[{'Path': '/etc', 'Kind': 0},"
+						     " {'Path': '/etc/x', 'Kind': 0},"
+						     " {'Path': '/etcetera', 'Kind': 1}]"),
+			 "/etc/x /etcetera ");
+	cr_expect_str_eq(drift("  fs_drift: { mode: report, ignore: [/run/, /etc/x] }",
+			       "[{'Path': '/run', 'Kind': 0}, {'Path': '/run/a', 'Kind': 1},"
+			       " {'Path': '/running', 'Kind': 1}, {'Path': '/etc/x', 'Kind': 2},"
+			       " {'Path': '/etc/xy', 'Kind': 2}]"),
+			 "/running /etc/xy ");
+	/* What drey has put there, and where something is mounted. */
+	cr_expect_str_eq(drift("  fs_drift: report\n  configs: [{ source: c, target: /a/b/c }]",
+			       "[{'Path': '/a', 'Kind': 1}, {'Path': '/a/b', 'Kind': 1},"
+			       " {'Path': '/a/b/c', 'Kind': 1}, {'Path': '/a/b/d', 'Kind': 1},"
+			       " {'Path': '/sbin/docker-init', 'Kind': 1}]"),
+			 "/a/b/d ");
+	cr_expect_str_eq(drift("  fs_drift: report", "[{'Path': 7}, 'x', {'Path': 'relative'}]"),
+			 "");
+}
+
+Test(container_files, drift_is_reported_or_replaced)
+{
+	drift("  fs_drift: report", "[{'Path': '/x', 'Kind': 1}]");
+	struct action *action = pass_compare("Container", "web");
+	cr_expect_str_eq(action->warning, "files changed inside: /x");
+	cr_expect_not(container_changes_path(action, "fs_drift[/x]"));
+	drift("  fs_drift: replace", "[{'Path': '/x', 'Kind': 1}, {'Path': '/y', 'Kind': 2}]");
+	action = pass_compare("Container", "web");
+	cr_expect_eq(action->verdict, VERDICT_REPLACE);
+	cr_expect(container_changes_path(action, "fs_drift[/x]"));
+	cr_expect(strstr(pass_changes(action), "fs_drift[/y]: deleted -> (none) [replace]"), "%s",
+		  pass_changes(action));
 }
