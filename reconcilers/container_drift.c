@@ -101,30 +101,42 @@ static bool is_left_out(const struct resource *want, const char *path)
 	return false;
 }
 
-/* A directory is changed whenever something in it is: that alone counts. Engines list a directory
- * before what is in it (moby pkg/archive, changes.go). */
-static bool is_on_the_way(const json_t *changes, size_t index)
+/* A directory is changed whenever something in it is: that alone counts. New reference: the
+ * directories above what has changed, as keys. */
+static json_t *directories(const json_t *changes)
 {
-	const char *path = path_of(json_array_get(changes, index));
-	const char *next = path_of(json_array_get(changes, index + 1));
+	json_t *above = json_object(), *change;
+	size_t i;
 
-	return next && strcmp(next, path) != 0 && is_below(next, path);
+	json_array_foreach (changes, i, change) {
+		const char *path = path_of(change);
+		CLEANUP(cleanup_free) char *up = xstrdup(path ? path : "");
+
+		for (char *slash = strrchr(up, '/'); slash > up; slash = strrchr(up, '/')) {
+			*slash = '\0';
+			if (json_object_get(above, up))
+				break;
+			json_object_set_new(above, up, json_true());
+		}
+	}
+	return above;
 }
 
 json_t *container_drift(const struct object *object, const struct resource *want,
 			const json_t *changes)
 {
-	json_t *drift = json_array(), *change;
+	json_t *drift = json_array(), *above = directories(changes), *change;
 	size_t i;
 
 	json_array_foreach (changes, i, change) {
 		const char *path = path_of(change);
 
-		if (path && *path == '/' && !is_on_the_way(changes, i) &&
+		if (path && *path == '/' && !json_object_get(above, path) &&
 		    !container_is_mount_point(object, path) && !container_files_lead(want, path) &&
 		    !is_left_out(want, path))
 			json_array_append(drift, change);
 	}
+	json_decref(above);
 	return drift;
 }
 

@@ -247,6 +247,29 @@ assert_contains "$WORK/stdout" "configs[/data/motd] can't be put there: the imag
 rm "$m/container-hidden.yaml"
 engine h1 DELETE /images/with-volume:1 >/dev/null
 
+echo '# files changed inside, where the manifest asks'
+plain() {
+	write_document "$m" Container web 'image: busy:1' 'network_mode: none' 'monitor: 0s' 'configs: [motd]' "$@"
+}
+plain 'fs_drift: report'
+apply 0 "$m"
+diff_exits 0 "$m"
+assert_lacks "$WORK/stdout" warning
+put_in web etc/somebody x
+diff_exits 0 "$m"
+assert_contains "$WORK/stdout" 'warning: files changed inside: /etc/somebody'
+plain 'fs_drift: { mode: report, ignore: [/etc] }'
+diff_exits 0 "$m"
+assert_lacks "$WORK/stdout" warning
+plain 'fs_drift: replace'
+diff_exits 1 "$m"
+assert_contains "$WORK/stdout" 'fs_drift[/etc/somebody]'
+replaced
+plain
+put_in web etc/somebody x
+diff_exits 0 "$m"
+assert_lacks "$WORK/stdout" warning
+
 echo '# nothing of the secrets in the state'
 says 0 history
 says 0 history Container/web@h1
