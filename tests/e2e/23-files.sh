@@ -200,12 +200,12 @@ assert_eq "$(container_field h1 web '.Config.Labels["drey.files"]')" null
 
 echo '# cut off between create and its files: never started without them'
 interrupt() {
-	start_faultproxy h1 fault --rule 'PUT /archive hang=1'
+	start_faultproxy h1 fault --rule 'PUT archive.path=/$ hang=1'
 	write_document "$m" Host h1 "address: unix://$(host_path h1 /run/fault.sock)"
 	"$DREY" apply -f "$m" --yes >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
 	pid=$!
 	putting() {
-		[ "$(requests fault PUT)" != 0 ]
+		[ "$(requests fault PUT 'path=/$')" != 0 ]
 	}
 	wait_until 30 putting
 	kill -KILL "$pid"
@@ -229,9 +229,9 @@ assert_eq "$(container_field h1 web .State.Status)" running
 apply 0 "$m"
 in_place
 diff_exits 0 "$m"
-assert_eq "$(engine h1 GET '/containers/json?all=1' | jq length)" 1
+assert_eq "$(engine h1 GET '/containers/json?all=1' | jq -r '[.[].Names[0] | select(. != "/drey-lock")] | join(" ")')" /web
 # Its answer alone is lost.
-start_faultproxy h1 fault --rule 'PUT /archive nth=1 drop=after'
+start_faultproxy h1 fault --rule 'PUT archive.path=/$ nth=1 drop=after'
 write_document "$m" Host h1 "address: unix://$(host_path h1 /run/fault.sock)"
 printf 'six\n' >>"$m/conf/app.conf"
 apply 0 "$m"
