@@ -268,17 +268,14 @@ static const char *list_name(const json_t *item)
 	return NULL;
 }
 
-/* All that is of interest in what is somebody else's: does it write to a volume? */
-static void keep_mounts(struct pass *pass, struct object *object, const json_t *mounts)
+/* Whom it would concern if a volume or a network were replaced. */
+static void keep_uses(struct pass *pass, struct object *object, const json_t *item)
 {
-	static const char *const kept[] = { "Type", "Name", "RW", NULL };
-	json_t *trimmed;
+	json_t *listed = json_pack("{s:O?, s:O?}", "Mounts", member(item, "Mounts"),
+				   "NetworkSettings", member(item, "NetworkSettings"));
 
-	if (json_array_size(mounts) == 0)
-		return;
-	trimmed = pick_each(mounts, kept);
-	arena_defer(pass->arena, release, trimmed);
-	object->mounts = trimmed;
+	arena_defer(pass->arena, release, listed);
+	object->listed = listed;
 }
 
 static int container_listed(struct pass *pass, const json_t *list, struct error *err)
@@ -307,7 +304,7 @@ static int container_listed(struct pass *pass, const json_t *list, struct error 
 		bool sharing = mode && str_has_prefix(mode, "container:");
 		if (!object->ours && !wanted_as(pass, name) && !container_is_leftover(name) &&
 		    !sharing && !pass->whole) {
-			keep_mounts(pass, object, member(item, "Mounts"));
+			keep_uses(pass, object, item);
 			continue;
 		}
 		CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/json", id);
@@ -382,7 +379,7 @@ bool container_joins(const struct object *object, const char *id, const char *en
 
 bool container_writes_volume(const struct object *object, const char *engine_volume)
 {
-	const json_t *mounts = object->inspect ? member(object->inspect, "Mounts") : object->mounts;
+	const json_t *mounts = member(object->inspect ? object->inspect : object->listed, "Mounts");
 	const json_t *mount;
 	size_t i;
 

@@ -27,7 +27,8 @@ struct object {
 	const json_t *labels;	 /* as on the object, never NULL */
 	const json_t *observed;	 /* canonical spec of what is there; NULL where not inspected */
 	const json_t *inspect;	 /* the engine's answer; NULL where not inspected */
-	const json_t *mounts; /* container that is not inspected: as its list has them, or NULL */
+	/* Container that was not inspected: Mounts and NetworkSettings as in the list; or NULL. */
+	const json_t *listed;
 	const char *state;    /* container: created, running, paused, restarting, exited, dead */
 	const char *image_id; /* container: the image it runs */
 	bool unfinished;      /* a volume that is still being filled: not the one of its name yet */
@@ -107,6 +108,13 @@ struct pass_hooks {
 	 * because a change could cost data. No Backup names a directory for it: ERROR_REFUSED. */
 	int (*backup)(void *ctx, struct pass *pass, const struct resource *resource,
 		      const struct object *object, struct error *err);
+	/* Fills a new generation of a volume that is to be replaced (volume.h). Its users are
+	 * stopped, and stay so until they are made anew on it: see settle. */
+	int (*migrate)(void *ctx, struct pass *pass, const struct action *action,
+		       struct error *err);
+	/* The plan is over: sets going again whom `migrate` has stopped and nothing has made anew.
+	 */
+	void (*settle)(void *ctx, struct pass *pass);
 	/* Tells of steps of a multi-step action for the journal (information only). */
 	void (*journal)(void *ctx, const char *host, const char *resource, const char *step);
 	/* True when the run shall end at the next safe point. */
@@ -130,6 +138,7 @@ struct pass {
 	bool exclusive; /* nobody else changes the engine: recovery may begin */
 	/* What is foreign is inspected as well, and kept whole: for who wants to know all. */
 	bool whole;
+	struct stilled *stilled;		/* what hooks.migrate has stopped; its own */
 };
 
 struct importer;

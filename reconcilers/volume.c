@@ -28,6 +28,7 @@ static const struct codec codec_labels = { .decode = decode_labels };
 
 static const char *const states[] = { "present", "absent", NULL };
 static const char *const on_remove[] = { "keep", "delete", NULL };
+static const char *const on_change[] = { "refuse", "migrate", "recreate", NULL };
 
 static const struct field fields[] = {
 	{ .key = "name",
@@ -35,7 +36,7 @@ static const struct field fields[] = {
 	  .pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
 	  .example = "web-data-1",
 	  .doc = "The engine's name for its first generation; silence means the resource's own. "
-		 "A restored volume gets a number behind it." },
+		 "A restored or migrated volume gets a number behind it." },
 	{ .key = "driver",
 	  .type = &type_string,
 	  .api = "/Driver",
@@ -59,8 +60,8 @@ static const struct field fields[] = {
 	  .origin = ORIGIN_ENGINE,
 	  .effect = EFFECT_FORBIDDEN,
 	  .example = "{ com.example.tier: front }",
-	  .doc = "Labels on the volume, given once: no engine changes them later; drey.* is "
-		 "drey's own." },
+	  .doc = "Labels on the volume, given once: no engine changes them later, on_change says "
+		 "what then; drey.* is drey's own." },
 	{ .key = "external",
 	  .type = &type_bool,
 	  .fallback = "false",
@@ -71,6 +72,14 @@ static const struct field fields[] = {
 	  .example = "true",
 	  .doc = "Agrees that containers that drey has not made write to it beside those that it "
 		 "starts; external volumes need no such word." },
+	{ .key = "on_change",
+	  .type = &type_enum,
+	  .choices = on_change,
+	  .fallback = "\"refuse\"",
+	  .example = "migrate",
+	  .doc = "What a changed driver, driver_opts or label does: refuse; migrate makes a new "
+		 "volume and copies the files; recreate makes one without them, after a backup. "
+		 "The old one is kept until `drey volume confirm`." },
 	{ .key = "on_remove",
 	  .type = &type_enum,
 	  .choices = on_remove,
@@ -224,6 +233,51 @@ static bool is_mounted(const struct pass *pass, const struct object *volume)
 	return false;
 }
 
+static bool writes_to(const struct object *container, const char *volume)
+{
+	const json_t *mount;
+	size_t i;
+
+	json_array_foreach (json_object_get(container->inspect, "Mounts"), i, mount) {
+		if (str_eq(text(mount, "Name"), volume) &&
+		    json_is_true(json_object_get(mount, "RW")))
+			return true;
+	}
+	return false;
+}
+
+/* Has it run since? Never started is "0001-01-01T00:00:00Z" in an engine's tongue. */
+static bool has_run_since(const struct object *container, const json_t *still)
+{
+	const char *started = text(json_object_get(container->inspect, "State"), "StartedAt");
+	const char *then = text(still, container->id);
+
+	if (str_eq(container->state, "running") || str_eq(container->state, "paused") ||
+	    str_eq(container->state, "restarting"))
+		return true;
+	return started && !str_has_prefix(started, "0001-") && !str_eq(started, then);
+}
+
+/* Somebody has written to the volume whose place it takes after that was copied. */
+static bool is_outdated(const struct pass *pass, const struct object *volume)
+{
+	const char *name = arena_printf(pass->arena, "%s" VOLUME_VERIFIED, volume->engine_name);
+	const struct object *marker = pass_find_engine_name(pass, volume->kind, name);
+	const char *left = marker ? text(marker->labels, LABEL_LEFT) : NULL;
+	const char *label = marker ? text(marker->labels, LABEL_STILL) : NULL;
+	json_t *still = label ? json_loads(label, 0, NULL) : NULL;
+	bool outdated = false;
+
+	for (size_t i = 0; left && !outdated && i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+
+		outdated = object->ours && object->kind != volume->kind &&
+			   writes_to(object, left) && has_run_since(object, still);
+	}
+	json_decref(still);
+	return outdated;
+}
+
 /* A generation above the first counts only once it is known to be whole: see volume.h. */
 static int volume_observed(struct pass *pass, struct error *err)
 {
@@ -234,7 +288,8 @@ static int volume_observed(struct pass *pass, struct error *err)
 		if (volume->kind == &reconciler_volume.kind && volume->ours &&
 		    volume->own.generation > 1)
 			volume->unfinished =
-				!is_verified(pass, volume) && !is_mounted(pass, volume);
+				!is_mounted(pass, volume) &&
+				(!is_verified(pass, volume) || is_outdated(pass, volume));
 	}
 	return 0;
 }
@@ -247,25 +302,86 @@ static void refuse(struct action *action, const char *reason)
 	action->reason = reason;
 }
 
+bool volume_is_fleeting(const char *driver, const json_t *options)
+{
+	const char *type = text(options, "type");
+
+	return (!driver || strcmp(driver, "local") == 0) &&
+	       (str_eq(type, "tmpfs") || str_eq(type, "ramfs"));
+}
+
+static bool is_fleeting(const json_t *spec)
+{
+	return volume_is_fleeting(text(spec, "driver"), json_object_get(spec, "driver_opts"));
+}
+
 static void refuse_changes(struct action *action, struct arena *arena)
 {
-	bool labels_only = true;
-
-	VEC_FOREACH (const struct change *, change, &action->changes.list)
-		labels_only = labels_only && strcmp(change->field->key, "labels") == 0;
-	if (labels_only) {
-		refuse(action, "no engine changes the labels of a volume; 'ignore: [labels]' in "
-			       "its metadata leaves them as they are, and a restored generation "
-			       "gets the new ones");
-		return;
-	}
 	action->loses_data = true;
 	refuse(action,
-	       arena_printf(arena,
-			    "no engine changes %s of a volume, and a new one would be empty; "
-			    "put it back in the manifest, or back up, then restore into a new "
-			    "generation: 'drey backup restore'",
-			    action->changes.list.items[0].path));
+	       arena_printf(
+		       arena,
+		       "no engine changes %s of a volume, and a new one would be empty; put it "
+		       "back in the manifest, or say what shall be done: 'on_change: migrate' "
+		       "copies the files into a new volume, 'on_change: recreate' makes an "
+		       "empty one after a backup",
+		       action->changes.list.items[0].path));
+}
+
+/* Containers stand still while files are copied, and a memory file system is gone by then. */
+static void migrate(struct action *action, const json_t *expected, struct arena *arena)
+{
+	const char *kept = action->have->engine_name;
+
+	if (is_fleeting(expected) || is_fleeting(action->have->observed)) {
+		refuse(action,
+		       arena_printf(
+			       arena,
+			       "%s of type %s holds its files only while a container has it "
+			       "mounted, so that none can be copied while its users stand "
+			       "still; 'on_change: recreate' makes an empty one",
+			       is_fleeting(expected) ? "the new volume," : kept,
+			       text(json_object_get(is_fleeting(expected) ? expected
+									  : action->have->observed,
+						    "driver_opts"),
+				    "type")));
+		return;
+	}
+	action->verdict = VERDICT_REPLACE;
+	action->reason = arena_printf(
+		arena,
+		"no engine changes a volume: a new one gets its files, all compared; '%s' is kept "
+		"until `drey volume confirm %s`",
+		kept, action->want->name);
+}
+
+static void recreate(struct action *action, struct arena *arena)
+{
+	action->verdict = VERDICT_REPLACE;
+	action->backup_first = true;
+	action->reason = arena_printf(
+		arena,
+		"no engine changes a volume: a new one takes its place without its files; '%s' is "
+		"kept until `drey volume confirm %s`",
+		action->have->engine_name, action->want->name);
+}
+
+static void change(struct action *action, const json_t *expected, struct arena *arena)
+{
+	const char *how = resource_string(action->want, "on_change");
+
+	if (str_eq(how, "migrate"))
+		migrate(action, expected, arena);
+	else if (str_eq(how, "recreate"))
+		recreate(action, arena);
+	else
+		refuse_changes(action, arena);
+}
+
+bool volume_is_generation_of(const struct object *object, const struct resource *want)
+{
+	return object->kind == &reconciler_volume.kind && object->ours &&
+	       str_eq(object->own.name, want->name);
 }
 
 static const struct object *unfinished_of(const struct pass *pass, const char *name)
@@ -325,7 +441,7 @@ static void volume_compare(const struct pass *pass, struct action *action, struc
 		    expected, resource_ignore(want), &action->changes);
 	action->verdict = VERDICT_KEEP;
 	if (action->changes.list.count)
-		refuse_changes(action, arena);
+		change(action, expected, arena);
 }
 
 /* --- creating --- */

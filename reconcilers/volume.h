@@ -12,6 +12,12 @@
  * container of ours mounts it. The marker is made after verification; `docker volume prune` may
  * take it once the generation is mounted. Markers are no Volume resources: never listed, never
  * left over.
+ *
+ * A changed Volume whose manifest says `on_change` gets a new generation as well, with its files
+ * (migrate) or without (recreate). Its users stand still from the copy until they are made anew on
+ * it, else what they write meanwhile would be missing there. So the marker also says which volume
+ * was left behind and when its users had last been started: one that has run since makes the
+ * generation outdated, and it counts as unfinished.
  */
 #pragma once
 
@@ -19,6 +25,8 @@
 
 #define VOLUME_VERIFIED ".drey-verified"
 #define LABEL_VERIFIED "drey.verified"
+#define LABEL_LEFT "drey.left"	 /* of a marker: the volume whose place the generation takes */
+#define LABEL_STILL "drey.still" /* of a marker: {"container ID": "StartedAt"} of its writers */
 
 extern const struct schema volume_schema;
 
@@ -31,6 +39,8 @@ const char *volume_generation_name(const struct resource *want, int generation,
 /* The volume that serves a Volume resource on this host now: the highest generation of ours that
  * is labelled so and not being filled, else what has its initial name; NULL: none. */
 const struct object *volume_current(const struct pass *pass, const char *name);
+/* What is labelled a generation of it, whole or not. */
+bool volume_is_generation_of(const struct object *object, const struct resource *want);
 /* The generation that follows `after` (NULL: the first there is) below the current one; NULL: none
  * does. They are kept until somebody, or the Volume's `state: absent`, removes them. */
 const struct object *volume_next_generation(const struct pass *pass, const struct object *current,
@@ -46,5 +56,14 @@ MUST_CHECK int volume_create_body(const struct pass *pass, const struct resource
 				  struct error *err);
 
 extern const struct importer volume_importer; /* volume_import.c */
+/* Local volumes that are a memory file system (the driver mounts it for the first container that
+ * uses it, and unmounts it with the last): they hold nothing while nobody uses them. options: of
+ * the driver, as manifests and engines have them; may be NULL. */
+bool volume_is_fleeting(const char *driver, const json_t *options);
+
+/* Removes an engine's volume, and the marker that spoke for it. Success where it is gone already;
+ * ERROR_CONFLICT where it is mounted, or another by now. Whether anybody still wants its data is
+ * for the caller to know. */
+MUST_CHECK int volume_delete(struct pass *pass, const struct object *volume, struct error *err);
 
 int volume_apply(struct pass *pass, const struct action *action, struct error *err);

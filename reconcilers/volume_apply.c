@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Creating a volume, and removing one whose manifest agrees to that in words. Nothing else is
- * ever done to a volume.
+ * Creating a volume, replacing it by a new generation, and removing one whose manifest agrees to
+ * that in words. Nothing else is ever done to a volume.
  *
  * https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Volume
  */
@@ -117,6 +117,17 @@ static void delete_marker(struct pass *pass, const struct object *volume)
 		log_debug(pass->log, "%s", ignored.text);
 }
 
+int volume_delete(struct pass *pass, const struct object *volume, struct error *err)
+{
+	bool gone;
+
+	if (look_again(pass, volume, &gone, err) < 0 ||
+	    (!gone && delete_volume(pass, volume, err) < 0))
+		return error_wrap(err, "remove %s", volume->engine_name);
+	delete_marker(pass, volume);
+	return 0;
+}
+
 static int remove_generation(struct pass *pass, const struct action *action,
 			     const struct object *volume, struct error *err)
 {
@@ -130,10 +141,7 @@ static int remove_generation(struct pass *pass, const struct action *action,
 			return error_wrap(err, "back up before the removal");
 	}
 	pass_progress(pass, action, arena_printf(pass->arena, "remove %s", volume->engine_name));
-	if (delete_volume(pass, volume, err) < 0)
-		return error_wrap(err, "remove %s", volume->engine_name);
-	delete_marker(pass, volume);
-	return 0;
+	return volume_delete(pass, volume, err);
 }
 
 static int remove_volume(struct pass *pass, const struct action *action, struct error *err)
@@ -162,11 +170,15 @@ int volume_apply(struct pass *pass, const struct action *action, struct error *e
 	switch (action->verdict) {
 	case VERDICT_CREATE:
 		return create(pass, action, err);
+	case VERDICT_REPLACE:
+		if (pass->hooks.migrate)
+			return pass->hooks.migrate(pass->hooks.ctx, pass, action, err);
+		return error_set(err, ERROR_REFUSED, "there is nobody here to copy its files");
 	case VERDICT_REMOVE:
 		return remove_volume(pass, action, err);
 	default:
 		return error_set(
 			err, ERROR_REFUSED,
-			"a volume is not changed where it stands: back it up and restore it");
+			"a volume is not changed where it stands: say on_change, or restore it");
 	}
 }

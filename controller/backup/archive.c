@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "controller/backup/archive.h"
 
+#include "controller/backup/listing.h"
 #include "controller/base/io.h"
 #include "controller/base/mem.h"
 
@@ -13,8 +14,7 @@
 #include <zstd.h>
 
 enum {
-	LEVEL = 3,   /* Zstandard's own default: faster than the engine's tar stream */
-	TAIL = 1024, /* tar ends with two blocks of zeros */
+	LEVEL = 3, /* Zstandard's own default: faster than the engine's tar stream */
 };
 
 struct archive_writer {
@@ -25,7 +25,7 @@ struct archive_writer {
 	void *out;
 	size_t out_size;
 	struct archive_info info;
-	size_t zeros; /* length of the run of zeros that the stream ends with */
+	struct tar_tail tail;
 };
 
 static void writer_free(struct archive_writer *writer)
@@ -89,19 +89,10 @@ static int compress(struct archive_writer *writer, const void *data, size_t len,
 	return 0;
 }
 
-static void count_zeros(struct archive_writer *writer, const char *data, size_t len)
-{
-	size_t run = 0;
-
-	while (run < len && run < TAIL && data[len - run - 1] == '\0')
-		run++;
-	writer->zeros = run == len ? writer->zeros + run : run;
-}
-
 int archive_write(struct archive_writer *writer, const void *data, size_t len, struct error *err)
 {
 	writer->info.plain_bytes += (int64_t)len;
-	count_zeros(writer, data, len);
+	tar_tail_add(&writer->tail, data, len);
 	return compress(writer, data, len, ZSTD_e_continue, err);
 }
 
@@ -126,7 +117,7 @@ int archive_commit(struct archive_writer *writer, struct archive_info *ret_info,
 		return -1;
 	}
 	sha256_final(writer->sha, writer->info.sha256);
-	writer->info.ended = writer->zeros >= TAIL;
+	writer->info.ended = tar_tail_ended(&writer->tail);
 	*ret_info = writer->info;
 	writer_free(writer);
 	return 0;

@@ -152,7 +152,7 @@ int helper_read(struct helper *helper,
 	return engine_stream(helper->engine, &stream, err);
 }
 
-int helper_write(struct helper *helper,
+int helper_write(struct helper *helper, struct engine *engine,
 		 ssize_t (*source)(void *ctx, char *buf, size_t room, struct error *err), void *ctx,
 		 struct error *err)
 {
@@ -172,5 +172,5 @@ int helper_write(struct helper *helper,
 		.idle_timeout_ms = HELPER_BODY_TIMEOUT_MS,
 	};
 
-	return engine_stream(helper->engine, &stream, err);
+	return engine_stream(engine ? engine : helper->engine, &stream, err);
 }

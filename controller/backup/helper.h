@@ -41,7 +41,8 @@ MUST_CHECK int helper_close(struct helper *helper, struct error *err);
 MUST_CHECK int helper_read(struct helper *helper,
 			   int (*sink)(void *ctx, const char *data, size_t len, struct error *err),
 			   void *ctx, struct error *err);
-/* Unpacks such a stream into the volume, numeric owners kept. */
-MUST_CHECK int helper_write(struct helper *helper,
+/* Unpacks such a stream into the volume, numeric owners kept. engine: where another than the
+ * helper's shall carry it (engine_open_beside()); NULL: the helper's. */
+MUST_CHECK int helper_write(struct helper *helper, struct engine *engine,
 			    ssize_t (*source)(void *ctx, char *buf, size_t room, struct error *err),
 			    void *ctx, struct error *err);

@@ -16,9 +16,24 @@
 
 enum {
 	CHUNK = 128 * 1024,
+	TAIL = 1024,
 	ENTRIES_MAX = 20 * 1000 * 1000,
 	LISTING_FILE_MAX = 2000 * 1000 * 1000,
 };
+
+void tar_tail_add(struct tar_tail *tail, const char *data, size_t len)
+{
+	size_t run = 0;
+
+	while (run < len && run < TAIL && data[len - run - 1] == '\0')
+		run++;
+	tail->zeros = run == len ? tail->zeros + run : run;
+}
+
+bool tar_tail_ended(const struct tar_tail *tail)
+{
+	return tail->zeros >= TAIL;
+}
 
 void listing_done(struct listing *listing)
 {
@@ -130,6 +145,29 @@ static int hash_entry(struct archive *archive, struct sha256 *sha, int64_t *ret_
 	return n < 0 ? -1 : 0;
 }
 
+/* Name and hexadecimal value of each. */
+static void add_xattrs(struct archive_entry *entry, json_t *line)
+{
+	const char *name;
+	const void *value;
+	size_t size;
+
+	if (archive_entry_xattr_reset(entry) == 0)
+		return;
+	json_t *xattrs = json_object();
+	while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
+		CLEANUP(cleanup_free) char *key = escape(name);
+		struct str hex;
+
+		str_init(&hex, 0);
+		for (size_t i = 0; i < size; i++)
+			str_printf(&hex, "%02x", ((const unsigned char *)value)[i]);
+		json_object_set_new(xattrs, key, json_string(hex.data ? hex.data : ""));
+		str_done(&hex);
+	}
+	json_object_set_new(line, "xattrs", xattrs);
+}
+
 static int take_entry(struct archive *archive, struct archive_entry *entry, struct sha256 *sha,
 		      struct listing *listing)
 {
@@ -166,6 +204,7 @@ static int take_entry(struct archive *archive, struct archive_entry *entry, stru
 	}
 	if (type != AE_IFDIR)
 		json_object_set_new(line, "mtime", json_integer(archive_entry_mtime(entry)));
+	add_xattrs(entry, line);
 	char *text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(line);
 	if (!text)
@@ -264,17 +303,19 @@ static void name_of(const char *line, struct str *out)
 	json_decref(entry);
 }
 
-static int differ(const char *what, const char *line, struct error *err)
+static int differ(const char *line, const char *how, const char *what, const char *more,
+		  struct error *err)
 {
 	struct str name;
 
 	name_of(line, &name);
-	error_set(err, ERROR_REMOTE, "%s: %s", name.data, what);
+	error_set(err, ERROR_REMOTE, "%s: %s %s%s", name.data, how, what, more);
 	str_done(&name);
 	return -1;
 }
 
-int listing_compare(const struct listing *expected, const struct listing *found, struct error *err)
+int listing_compare(const struct listing *expected, const struct listing *found, const char *what,
+		    struct error *err)
 {
 	size_t i = 0;
 
@@ -284,8 +325,8 @@ int listing_compare(const struct listing *expected, const struct listing *found,
 	if (i == expected->count && i == found->count)
 		return 0;
 	if (i == expected->count)
-		return differ("is there, but not in the backup", found->lines[i], err);
+		return differ(found->lines[i], "is there, but not in", what, "", err);
 	if (i == found->count || strcmp(expected->lines[i], found->lines[i]) < 0)
-		return differ("is missing or differs from the backup", expected->lines[i], err);
-	return differ("differs from the backup, or is not in it", found->lines[i], err);
+		return differ(expected->lines[i], "is missing or differs from", what, "", err);
+	return differ(found->lines[i], "differs from", what, ", or is not in it", err);
 }

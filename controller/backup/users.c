@@ -208,31 +208,39 @@ static int post(struct pass *pass, const struct user *user, const char *verb, st
 	return rc < 0 ? error_wrap(err, "%s container %s", verb, user->name) : 0;
 }
 
+static int refuse_one(const struct users *users, const struct user *user, struct error *err)
+{
+	const char *otherwise = NULL;
+
+	if (!user->ours && user->writes) {
+		error_set(err, ERROR_REFUSED,
+			  "container %s writes to the volume and is not drey's to stop; stop it "
+			  "yourself",
+			  user->name);
+		otherwise = "or say `while: running` and take a copy that may be torn";
+	} else if (!user->ours && user->shares) {
+		error_set(err, ERROR_REFUSED,
+			  "container %s shares the namespaces of one that would be stopped, would "
+			  "lose them, and is not drey's to stop; stop it yourself",
+			  user->name);
+		otherwise = "or say `while: paused`";
+	} else if (user->job && users->quiesce == QUIESCE_STOP) {
+		error_set(err, ERROR_REFUSED,
+			  "container %s is a job that is just running (state: completed), and a "
+			  "stop would cut it short; try again when it has completed",
+			  user->name);
+		otherwise = "or say `while: paused`";
+	}
+	if (!otherwise)
+		return 0;
+	return users->no_choice ? -1 : error_hint(err, "%s", otherwise);
+}
+
 static int refuse(const struct users *users, struct error *err)
 {
 	for (size_t i = 0; i < users->count; i++) {
-		const struct user *user = &users->items[i];
-
-		if (!user->ours && user->writes)
-			return error_set(err, ERROR_REFUSED,
-					 "container %s writes to the volume and is not drey's to "
-					 "stop; stop it yourself, or say `while: running` and take "
-					 "a copy that may be torn",
-					 user->name);
-		if (!user->ours && user->shares)
-			return error_set(
-				err, ERROR_REFUSED,
-				"container %s shares the namespaces of one that would be "
-				"stopped, would lose them, and is not drey's to stop; stop it "
-				"yourself, or say `while: paused`",
-				user->name);
-		if (user->job && users->quiesce == QUIESCE_STOP)
-			return error_set(
-				err, ERROR_REFUSED,
-				"container %s is a job that is just running (state: "
-				"completed), and a stop would cut it short; try again when "
-				"it has completed, or say `while: paused`",
-				user->name);
+		if (refuse_one(users, &users->items[i], err) < 0)
+			return -1;
 	}
 	return 0;
 }

@@ -24,6 +24,7 @@ struct users {
 	struct user *items;
 	size_t count;
 	enum quiesce quiesce;
+	bool no_choice; /* no manifest could say `while: paused` instead */
 };
 
 /* The running containers that mount the volume, asked from the engine at this moment. */

@@ -6,6 +6,7 @@
  */
 #include "controller/fleet/fleet.h"
 
+#include "controller/backup/migrate.h"
 #include "controller/base/interrupt.h"
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
@@ -276,6 +277,8 @@ static void plan_member(struct member *member)
 			.ctx = member,
 			.progress = on_progress,
 			.backup = fleet->options.backup ? on_backup : NULL,
+			.migrate = fleet->options.write ? volume_migrate : NULL,
+			.settle = volume_settle,
 			.cancelled = on_cancelled,
 		},
 	};

@@ -198,6 +198,7 @@ static int plan(struct visit *visit, const struct visit_options *options)
 	visit->pass.engine = visit->connection->engine;
 	if (pass_observe(&visit->pass, err) < 0)
 		return -1;
+	visit->observed = true;
 	if (options->write && recover(visit, err) < 0)
 		return -1;
 	if (plan_build(&visit->pass, &options->plan, visit->arena, &visit->plan, err) < 0)
@@ -273,6 +274,17 @@ static void clear_leavings(struct visit *visit)
 	visit_end_change(visit);
 }
 
+static void carry_out(struct visit *visit, void (*done)(void *ctx, const struct result *result),
+		      void *ctx)
+{
+	const struct pass_hooks *hooks = &visit->pass.hooks;
+
+	plan_execute(&visit->pass, &visit->plan, visit->arena, done, ctx, &visit->results);
+	/* While nobody else may change the engine. */
+	if (hooks->settle)
+		hooks->settle(hooks->ctx, &visit->pass);
+}
+
 void visit_execute(struct visit *visit, void (*done)(void *ctx, const struct result *result),
 		   void *ctx)
 {
@@ -281,7 +293,7 @@ void visit_execute(struct visit *visit, void (*done)(void *ctx, const struct res
 	if (begin(visit, &visit->err) < 0)
 		plan_skip(&visit->plan, visit->arena, &visit->err, &visit->results);
 	else
-		plan_execute(&visit->pass, &visit->plan, visit->arena, done, ctx, &visit->results);
+		carry_out(visit, done, ctx);
 	/* What was not reached for that is cancelled, which does not say why. */
 	if (visit->lease && visit->err.code == ERROR_NONE)
 		(void)!lease_check(visit->lease, &visit->err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/backup/backup.h"
+#include "controller/backup/migrate.h"
 #include "controller/base/io.h"
 #include "controller/base/str.h"
 #include "controller/loop/hash.h"
@@ -172,6 +173,26 @@ static void decide(struct loop_host *host, struct action *action, struct hold *h
 		hold_stalled(look, action, hold, &entry);
 }
 
+/* A volume is not copied for users that would not be made anew on it. */
+static void hold_providers(struct look *look, const struct action *user, const struct hold *why,
+			   struct hold *holds)
+{
+	for (size_t i = 0; i < user->after_count; i++) {
+		size_t at = user->after[i];
+		struct action *action = &look->visit.plan.actions[at];
+
+		if (action->verdict != VERDICT_REPLACE || holds[at].kind != HOLD_NONE ||
+		    strcmp(action->kind->name, "Volume") != 0)
+			continue;
+		holds[at].kind = why->kind;
+		holds[at].reason = why->reason;
+		holds[at].wait_ms = why->wait_ms;
+		hold_back(look, action, &holds[at],
+			  arena_printf(look->visit.arena, "waits for Container/%s: %s", user->name,
+				       why->message));
+	}
+}
+
 /* Returns how many changes are left to be done now. */
 static size_t hold_some(struct loop_host *host, struct hold *holds)
 {
@@ -185,12 +206,15 @@ static size_t hold_some(struct loop_host *host, struct hold *holds)
 		holds[i].verdict = action->verdict;
 		if (is_change(action->verdict)) {
 			decide(host, action, &holds[i], now_ms);
-			left += holds[i].kind == HOLD_NONE;
+			if (holds[i].kind != HOLD_NONE)
+				hold_providers(&host->look, action, &holds[i], holds);
 		} else if (action->verdict == VERDICT_KEEP) {
 			stall_keep(host->look.stall, resource_of(host->look.visit.arena, action),
 				   now_ms);
 		}
 	}
+	for (size_t i = 0; i < plan->count; i++)
+		left += is_change(holds[i].verdict) && holds[i].kind == HOLD_NONE;
 	return left;
 }
 
@@ -437,6 +461,8 @@ static int plan(struct loop_host *host)
 			.ctx = host,
 			.journal = on_journal,
 			.backup = on_backup,
+			.migrate = volume_migrate,
+			.settle = volume_settle,
 			.cancelled = on_cancelled,
 		},
 		.plan = {

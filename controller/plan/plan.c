@@ -123,6 +123,14 @@ static void note_unfinished(struct draft *draft)
 					      "'%s' is left of a change that was interrupted or "
 					      "still runs; apply finishes or undoes it",
 					      object->engine_name));
+		} else if (object->ours && strcmp(object->kind->name, "Volume") == 0) {
+			vec_push(&draft->warnings,
+				 arena_printf(draft->arena,
+					      "'%s' is a generation of Volume/%s that was not "
+					      "filled to its end, or left behind by its users; "
+					      "`drey volume confirm %s` removes it",
+					      object->engine_name, object->own.name,
+					      object->own.name));
 		} else if (object->ours && strcmp(object->kind->name, "Container") != 0) {
 			vec_push(&draft->warnings,
 				 arena_printf(draft->arena,

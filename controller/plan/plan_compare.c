@@ -31,7 +31,7 @@ bool plan_is_running(const struct object *object)
 
 bool plan_object_uses(const struct object *container, const struct object *other)
 {
-	const json_t *inspect = container->inspect;
+	const json_t *inspect = container->inspect ? container->inspect : container->listed;
 	const json_t *networks, *mount;
 	size_t i;
 
@@ -248,22 +248,6 @@ static bool follow(struct draft *draft, struct candidate *user, const struct nee
 	return true;
 }
 
-/* A network can't be replaced under its containers without cutting them off for a moment. */
-static void note_cut_off(struct draft *draft, struct candidate *candidate)
-{
-	struct action *action = &candidate->action;
-	const struct observed *observed = &draft->pass->observed;
-
-	if (strcmp(action->kind->name, "Network") != 0 || action->verdict != VERDICT_REPLACE)
-		return;
-	for (size_t i = 0; i < observed->count && !action->disruptive; i++) {
-		const struct object *object = observed->objects[i];
-
-		action->disruptive =
-			plan_is_running(object) && plan_object_uses(object, action->have);
-	}
-}
-
 /* Users of what is refused because it isn't there, or is foreign, can't be brought into step. */
 static void note_refused(struct draft *draft, struct candidate *user)
 {
@@ -284,7 +268,7 @@ static void note_refused(struct draft *draft, struct candidate *user)
 	}
 }
 
-static const struct action *action_on(const struct draft *draft, const struct object *object)
+const struct action *plan_action_on(const struct draft *draft, const struct object *object)
 {
 	for (size_t i = 0; i < draft->declared; i++) {
 		if (draft->items[i].action.have == object)
@@ -293,11 +277,9 @@ static const struct action *action_on(const struct draft *draft, const struct ob
 	return NULL;
 }
 
-/* Why a container that shares the namespaces of one that is to be replaced can't follow it; NULL:
- * it can. It would be left in namespaces that are gone. */
-static const char *why_not_along(struct draft *draft, const struct object *sharer)
+const char *plan_why_not_along(struct draft *draft, const struct object *sharer)
 {
-	const struct action *action = action_on(draft, sharer);
+	const struct action *action = plan_action_on(draft, sharer);
 	struct error err = ERROR_INIT;
 	const char *why = NULL;
 
@@ -336,7 +318,7 @@ static bool refuse_for_sharers(struct draft *draft, struct action *action)
 		return false;
 	for (size_t i = 0; i < observed->count && !why; i++) {
 		if (container_shares(observed->objects[i], have->id, have->engine_name))
-			why = why_not_along(draft, observed->objects[i]);
+			why = plan_why_not_along(draft, observed->objects[i]);
 	}
 	if (why)
 		refuse(action, why);
@@ -353,6 +335,7 @@ void draft_cascade(struct draft *draft)
 			/* First, so that none follows what stays. */
 			changed |= refuse_for_sharers(draft, &draft->items[i].action);
 			changed |= plan_refuse_for_writers(draft, &draft->items[i].action);
+			changed |= draft_refuse_for_users(draft, &draft->items[i].action);
 		}
 		for (size_t i = 0; i < draft->declared; i++) {
 			VEC_FOREACH (const struct need *, need, &draft->items[i].needs)
@@ -360,7 +343,7 @@ void draft_cascade(struct draft *draft)
 		}
 	}
 	for (size_t i = 0; i < draft->declared; i++) {
-		note_cut_off(draft, &draft->items[i]);
+		draft_note_users(draft, &draft->items[i].action);
 		note_refused(draft, &draft->items[i]);
 	}
 }

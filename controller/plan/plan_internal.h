@@ -51,6 +51,10 @@ void draft_compare(struct draft *draft, struct candidate *candidate);
 void draft_cascade(struct draft *draft);
 /* A container that would write a volume that a foreign one writes. True: it is refused now. */
 bool plan_refuse_for_writers(struct draft *draft, struct action *action);
+/* Refuses the replacement of a volume or network whose users can't all come along; true: it did.
+ * And what users go through by one that is not refused. */
+bool draft_refuse_for_users(struct draft *draft, struct action *action);
+void draft_note_users(struct draft *draft, struct action *action);
 /* Objects of ours that nobody declares. */
 void draft_leftovers(struct draft *draft);
 /* Leaves out what --selector and --target leave out. */
@@ -66,6 +70,11 @@ bool plan_is_transient(const struct object *object);
 /* A container's endpoints and mounts, as far as inspect shows them: does it use the other? */
 bool plan_object_uses(const struct object *container, const struct object *other);
 bool plan_is_running(const struct object *object);
+/* What is planned for the object of a declared resource; NULL: it is none. */
+const struct action *plan_action_on(const struct draft *draft, const struct object *object);
+/* Why a container that shares the namespaces of one that is to be replaced can't follow it; NULL:
+ * it can. It would be left in namespaces that are gone. */
+const char *plan_why_not_along(struct draft *draft, const struct object *sharer);
 /* Is it the object of another resource that is declared, whatever name it bears just now? */
 bool plan_is_anothers(const struct pass *pass, const struct object *object,
 		      const struct resource *want);

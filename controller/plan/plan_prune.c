@@ -31,10 +31,11 @@ static void add_leftover(struct draft *draft, const struct object *object)
 	if (!declared)
 		return;
 	if (strcmp(object->kind->name, "Volume") == 0)
-		action->reason = arena_printf(draft->arena,
-					      "'%s' is generation %d of it, kept until somebody "
-					      "removes it",
-					      object->engine_name, object->own.generation);
+		action->reason =
+			arena_printf(draft->arena,
+				     "'%s' is generation %d of it, kept until `drey "
+				     "volume confirm %s`",
+				     object->engine_name, object->own.generation, object->own.name);
 	else
 		action->reason = arena_printf(draft->arena,
 					      "'%s' claims to be it as well; remove it by hand if "

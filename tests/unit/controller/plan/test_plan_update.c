@@ -211,7 +211,8 @@ Test(plan_update, nothing_is_started_beside_a_foreign_writer)
 	struct object *foreign = add_foreign("Container", "theirs");
 
 	foreign->state = "running";
-	foreign->mounts = keep(fixture_json("[{'Type': 'volume', 'Name': 'data', 'RW': true}]"));
+	foreign->listed =
+		keep(fixture_json("{'Mounts': [{'Type': 'volume', 'Name': 'data', 'RW': true}]}"));
 	add_volume("data");
 	struct resource *data = want("Volume", "data", "{}");
 	want("Container", "web",
@@ -229,7 +230,8 @@ Test(plan_update, nothing_is_started_beside_a_foreign_writer)
 	build();
 	expect_verdict("Container", "web", VERDICT_CREATE);
 	foreign->state = "running";
-	foreign->mounts = keep(fixture_json("[{'Type': 'volume', 'Name': 'data', 'RW': false}]"));
+	foreign->listed =
+		keep(fixture_json("{'Mounts': [{'Type': 'volume', 'Name': 'data', 'RW': false}]}"));
 	build();
 	expect_verdict("Container", "web", VERDICT_CREATE);
 }
