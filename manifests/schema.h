@@ -48,7 +48,7 @@ enum effect {
 	EFFECT_CONNECT,	  /* network connect and disconnect */
 	EFFECT_STATE,	  /* start, stop, pause, unpause */
 	EFFECT_REPLACE,	  /* a new object in place of the old */
-	EFFECT_FORBIDDEN, /* would cost data: refused, done by hand or by restore */
+	EFFECT_FORBIDDEN, /* would cost data: refused, unless the row on_change says how */
 };
 
 enum field_flags {

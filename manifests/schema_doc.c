@@ -46,7 +46,7 @@ const char *effect_text(const struct field *field)
 	case EFFECT_REPLACE:
 		return "replaces the object";
 	case EFFECT_FORBIDDEN:
-		return "refused: it would cost data";
+		return "refused, unless `on_change` says otherwise";
 	case EFFECT_NONE:
 		break;
 	}

@@ -7,6 +7,7 @@
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
 #include "reconcilers/external.h"
+#include "reconcilers/network_notes.h"
 
 extern const struct reconciler reconciler_network;
 
@@ -325,6 +326,25 @@ static void refuse(struct action *action, const char *reason)
 	action->reason = reason;
 }
 
+/* Before API 1.44 names of networks may double. Then every call that names one of them fails, and
+ * the engine starts no container on either. */
+static void warn_of_twin(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+
+		if (object->kind != action->have->kind || object == action->have ||
+		    strcmp(object->engine_name, action->have->engine_name) != 0)
+			continue;
+		action->warning = arena_printf(
+			arena,
+			"the host has two networks named '%s' (%.12s and %.12s), and the engine "
+			"takes the name for neither; remove the one that is not needed, by its ID",
+			object->engine_name, action->have->id, object->id);
+		return;
+	}
+}
+
 static void network_compare(const struct pass *pass, struct action *action, struct arena *arena)
 {
 	const struct resource *want = action->want;
@@ -333,7 +353,6 @@ static void network_compare(const struct pass *pass, struct action *action, stru
 	json_t *expected, *given;
 	const json_t *observed;
 
-	(void)pass;
 	action->changes.arena = arena;
 	if (resource_bool(want, "external")) {
 		action->verdict = VERDICT_KEEP;
@@ -357,6 +376,7 @@ static void network_compare(const struct pass *pass, struct action *action, stru
 				    have->engine_name));
 		return;
 	}
+	warn_of_twin(pass, action, arena);
 	expected = schema_expect(&network_schema, want->spec, NULL);
 	json_object_set_new(expected, "name", json_string(name));
 	given = without_given_pools(have->observed, expected);
@@ -430,4 +450,5 @@ const struct reconciler reconciler_network = {
 	.compare = network_compare,
 	.apply = network_apply,
 	.importer = &network_importer,
+	.recover = network_recover,
 };

@@ -5,7 +5,8 @@
  * An engine can change nothing about a network, and removes none that a running container is on.
  * So a replacement takes the containers off, makes the network anew and puts them back with the
  * endpoints they should have. A run that ends in between leaves containers without a network or
- * without an endpoint, which the next comparison sees.
+ * without an endpoint, which the next comparison sees; of those that have no manifest notes are
+ * taken first (network_notes.h).
  *
  * https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Network
  */
@@ -14,6 +15,7 @@
 #include "reconcilers/container.h"
 #include "reconcilers/container_calls.h"
 #include "reconcilers/network.h"
+#include "reconcilers/network_notes.h"
 
 enum { ATTEMPTS = 2 };
 
@@ -76,7 +78,7 @@ static int post_create(struct pass *pass, const json_t *body, const char *name, 
 	return -1;
 }
 
-static int create(struct pass *pass, const struct action *action, struct error *err)
+static int make(struct pass *pass, const struct action *action, struct error *err)
 {
 	json_t *body = NULL;
 	char uid[33];
@@ -88,6 +90,16 @@ static int create(struct pass *pass, const struct action *action, struct error *
 	ret = post_create(pass, body, network_own_engine_name(action->want), uid, err);
 	json_decref(body);
 	return ret < 0 ? error_wrap(err, "create") : 0;
+}
+
+/* One that is missing may have been taken away by a replacement that was interrupted. */
+static int create(struct pass *pass, const struct action *action, struct error *err)
+{
+	if (make(pass, action, err) < 0)
+		return -1;
+	return network_put_noted(pass, action->want, err) < 0
+		       ? error_wrap(err, "put containers back")
+		       : 0;
 }
 
 /* --- remove --- */
@@ -121,11 +133,13 @@ struct member {
 	const char *id, *name;
 	json_t *endpoint; /* EndpointSettings */
 	bool fixed;	  /* has an address of its own choice */
+	bool declared;	  /* its manifest says that it is on it */
 };
 
 struct members {
 	VEC(struct member) list;
 	const char *network;
+	bool noted; /* see take_notes() */
 };
 
 static const json_t *endpoint_of(const struct object *object, const char *network)
@@ -140,7 +154,8 @@ static const json_t *endpoint_of(const struct object *object, const char *networ
  * aliases that an engine adds by itself (the short ID) it would refuse to lose, not to get. */
 static json_t *copy_endpoint(const json_t *endpoint)
 {
-	static const char *const keys[] = { "IPAMConfig", "Aliases", "Links", "DriverOpts" };
+	static const char *const keys[] = { "IPAMConfig", "Aliases", "Links", "DriverOpts",
+					    "GwPriority" };
 	json_t *copy = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -226,9 +241,9 @@ static int add_member(struct pass *pass, struct members *members, const json_t *
 		endpoint = endpoint_of(object, members->network);
 	member.id = arena_strdup(pass->arena, id);
 	member.name = arena_strdup(pass->arena, name);
-	member.endpoint = want && is_wanted_on(pass, want, members->network)
-				  ? container_endpoint(pass, want, members->network)
-				  : copy_endpoint(endpoint);
+	member.declared = want && is_wanted_on(pass, want, members->network);
+	member.endpoint = member.declared ? container_endpoint(pass, want, members->network)
+					  : copy_endpoint(endpoint);
 	member.fixed = json_object_size(json_object_get(member.endpoint, "IPAMConfig")) > 0;
 	vec_push(&members->list, member);
 	return 0;
@@ -254,6 +269,22 @@ static int gather(struct pass *pass, struct members *members, struct error *err)
 	}
 	json_decref(list);
 	return ret;
+}
+
+/* Before the first is taken off. */
+static int take_notes(struct pass *pass, const struct action *action, struct members *members,
+		      struct error *err)
+{
+	json_t *endpoints = json_object();
+
+	VEC_FOREACH (const struct member *, member, &members->list) {
+		if (!member->declared)
+			json_object_set(endpoints, member->id, member->endpoint);
+	}
+	members->noted = json_object_size(endpoints) > 0;
+	int rc = network_note(pass, action->want, endpoints, err);
+	json_decref(endpoints);
+	return rc;
 }
 
 static void members_done(struct members *members)
@@ -337,7 +368,7 @@ static int make_anew(struct pass *pass, const struct action *action, const json_
 
 	if (remove_network(pass, action, err) < 0)
 		return -1;
-	if (create(pass, action, err) == 0)
+	if (make(pass, action, err) == 0)
 		return 0;
 	body = body_of(old);
 	rc = engine_post(pass->engine, "/networks/create", body, NULL, &undo);
@@ -362,6 +393,8 @@ static int replace(struct pass *pass, const struct action *action, struct error 
 	if (!old)
 		return create(pass, action, err);
 	ret = gather(pass, &members, err);
+	if (ret == 0)
+		ret = take_notes(pass, action, &members, err);
 	if (ret < 0) {
 		members_done(&members);
 		json_decref(old);
@@ -382,6 +415,9 @@ static int replace(struct pass *pass, const struct action *action, struct error 
 			error_hint(err, "%s", failed.text);
 		ret = -1;
 	}
+	/* All are back; what is left of it after a failure the next run looks at. */
+	if (ret == 0 && members.noted)
+		ret = network_put_noted(pass, action->want, err);
 	members_done(&members);
 	json_decref(old);
 	return ret;

@@ -317,14 +317,26 @@ static bool is_fleeting(const json_t *spec)
 
 static void refuse_changes(struct action *action, struct arena *arena)
 {
+	bool labels_only = true;
+
+	VEC_FOREACH (const struct change *, change, &action->changes.list)
+		labels_only = labels_only && strcmp(change->field->key, "labels") == 0;
+	if (labels_only) {
+		refuse(action,
+		       "no engine changes the labels of a volume; 'on_change: migrate' in its "
+		       "spec makes a new one with its files, 'on_change: recreate' one "
+		       "without them, after a backup, and 'ignore: [labels]' in its metadata "
+		       "leaves them as they are");
+		return;
+	}
 	action->loses_data = true;
 	refuse(action,
 	       arena_printf(
 		       arena,
 		       "no engine changes %s of a volume, and a new one would be empty; put it "
 		       "back in the manifest, or say what shall be done: 'on_change: migrate' "
-		       "copies the files into a new volume, 'on_change: recreate' makes an "
-		       "empty one after a backup",
+		       "copies its files into a new one, 'on_change: recreate' makes an empty "
+		       "one after a backup, for 'drey backup restore' to fill",
 		       action->changes.list.items[0].path));
 }
 
@@ -366,7 +378,7 @@ static void recreate(struct action *action, struct arena *arena)
 		action->have->engine_name, action->want->name);
 }
 
-static void change(struct action *action, const json_t *expected, struct arena *arena)
+static void settle_changes(struct action *action, const json_t *expected, struct arena *arena)
 {
 	const char *how = resource_string(action->want, "on_change");
 
@@ -376,6 +388,10 @@ static void change(struct action *action, const json_t *expected, struct arena *
 		recreate(action, arena);
 	else
 		refuse_changes(action, arena);
+	VEC_FOREACH (struct change *, change, &action->changes.list) {
+		if (action->verdict == VERDICT_REPLACE)
+			change->effect = EFFECT_REPLACE;
+	}
 }
 
 bool volume_is_generation_of(const struct object *object, const struct resource *want)
@@ -441,7 +457,7 @@ static void volume_compare(const struct pass *pass, struct action *action, struc
 		    expected, resource_ignore(want), &action->changes);
 	action->verdict = VERDICT_KEEP;
 	if (action->changes.list.count)
-		change(action, expected, arena);
+		settle_changes(action, expected, arena);
 }
 
 /* --- creating --- */

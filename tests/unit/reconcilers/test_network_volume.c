@@ -188,6 +188,53 @@ Test(network_volume, labels_of_a_volume_cannot_change)
 	       VERDICT_KEEP, "");
 }
 
+Test(network_volume, a_refusal_names_the_words_that_would_allow_it)
+{
+	const char *const changed[] = { "  driver_opts: { type: nfs }\n", "  labels: { a: b }\n" };
+
+	for (size_t i = 0; i < 2; i++) {
+		char yaml[400];
+
+		snprintf(yaml, sizeof(yaml), VOLUME "%s", changed[i]);
+		const char *reason = volume_action(yaml, "data")->reason;
+		cr_expect(strstr(reason, "on_change: migrate"), "%s", reason);
+		cr_expect(strstr(reason, "on_change: recreate"), "%s", reason);
+	}
+}
+
+Test(network_volume, a_changed_volume_is_replaced_where_its_manifest_says_how)
+{
+	const struct action *action =
+		volume_action(VOLUME "  on_change: migrate\n  labels: { a: b }\n", "data");
+
+	expect(action, VERDICT_REPLACE, "labels.a: (none) -> b [replace]");
+	cr_expect(!action->backup_first && !action->loses_data);
+	cr_expect(strstr(action->reason, "drey volume confirm data"));
+	action = volume_action(VOLUME "  on_change: recreate\n  driver_opts: { type: nfs }\n",
+			       "data");
+	expect(action, VERDICT_REPLACE, "driver_opts.type: (none) -> nfs [replace]");
+	cr_expect(action->backup_first);
+	expect(volume_action(VOLUME "  on_change: migrate\n", "data"), VERDICT_KEEP, "");
+}
+
+/* It holds nothing while nobody has it mounted (moby volume/local, Mount and Unmount). */
+Test(network_volume, files_are_not_copied_to_or_from_memory)
+{
+	const struct action *action = volume_action(
+		VOLUME "  on_change: migrate\n  driver_opts: { type: tmpfs, device: tmpfs }\n",
+		"data");
+	json_t *fleeting = volume("data", 1);
+
+	expect(action, VERDICT_REFUSE,
+	       "driver_opts.type: (none) -> tmpfs [forbidden]; driver_opts.device: (none) -> tmpfs "
+	       "[forbidden]");
+	cr_expect(strstr(action->reason, "on_change: recreate"));
+	pass_manifests(VOLUME "  on_change: migrate\n");
+	json_object_set(fleeting, "Options", pass_json("{'type': 'tmpfs', 'device': 'tmpfs'}"));
+	pass_has_volume(fleeting, "data");
+	cr_expect_eq(pass_compare("Volume", "data")->verdict, VERDICT_REFUSE);
+}
+
 Test(network_volume, a_foreign_volume_is_refused_and_an_external_one_is_not)
 {
 	expect(volume_action(VOLUME, NULL), VERDICT_REFUSE, "");
@@ -218,6 +265,71 @@ Test(network_volume, the_latest_whole_generation_is_the_volume)
 	pass_has_volume(volume("data.2", 2), "data");
 	cr_expect_str_eq(pass_compare("Volume", "data")->have->engine_name, "data.3");
 	cr_expect_str_eq(volume_engine_name(pass, "data"), "data.3");
+}
+
+/* As the marker of a migration: user-1 stood still when "data" was copied. */
+static void has_copy(struct pass *pass, const char *still)
+{
+	struct object *copy = pass_has_volume(volume("data.2", 2), "data");
+	json_t *labels = json_pack("{s:s, s:s, s:s, s:s}", "drey.project", "p", "drey.verified",
+				   uid_of(copy), "drey.left", "data", "drey.still", still);
+
+	pass_has_volume(volume("data", 1), "data");
+	pass_add_object(pass, &reconciler_volume.kind, "data.2.drey-verified",
+			"data.2.drey-verified", labels);
+	json_decref(labels);
+}
+
+static void has_writer(struct pass *pass, const char *state, const char *started)
+{
+	struct object *user =
+		pass_add_object(pass, &reconciler_find("Container")->kind, "user-1", "user", NULL);
+	char text[300];
+
+	snprintf(text, sizeof(text),
+		 "{'State': {'StartedAt': '%s'}, 'Mounts': [{'Type': 'volume', 'Name': 'data', "
+		 "'RW': "
+		 "true}]}",
+		 started);
+	user->ours = true;
+	user->state = state;
+	user->inspect = pass_json(text);
+}
+
+static const char *volume_after(const char *still, const char *state, const char *started)
+{
+	struct pass *pass = pass_manifests(VOLUME);
+
+	has_copy(pass, still);
+	has_writer(pass, state, started);
+	return pass_compare("Volume", "data")->have->engine_name;
+}
+
+/* What it wrote after the copy would be missing in it. */
+Test(network_volume, a_copy_whose_original_was_written_to_since_does_not_count)
+{
+	const char still[] = "{\"user-1\": \"2026-01-01T00:00:00Z\"}";
+
+	cr_expect_str_eq(volume_after(still, "exited", "2026-01-01T00:00:00Z"), "data.2");
+	cr_expect_str_eq(volume_after(still, "created", "0001-01-01T00:00:00Z"), "data.2");
+	cr_expect_str_eq(volume_after(still, "exited", "2026-01-01T00:00:09Z"), "data");
+	cr_expect_str_eq(volume_after(still, "running", "2026-01-01T00:00:00Z"), "data");
+	cr_expect_str_eq(volume_after("no JSON", "exited", "2026-01-01T00:00:00Z"), "data");
+}
+
+Test(network_volume, two_networks_of_one_name_are_told)
+{
+	json_t *twin = json_deep_copy(network());
+	struct pass *pass = pass_manifests(NETWORK);
+
+	pass_has_network(network(), "front");
+	json_object_set_new(twin, "Id", json_string("0123456789abcdef0123"));
+	pass_has_network(twin, NULL);
+	json_decref(twin);
+	(void)pass;
+	const struct action *action = pass_compare("Network", "front");
+	expect(action, VERDICT_KEEP, "");
+	cr_expect(strstr(action->warning, "0123456789ab"));
 }
 
 Test(network_volume, a_generation_that_nothing_says_is_whole_does_not_count)

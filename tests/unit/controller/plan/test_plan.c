@@ -181,6 +181,70 @@ Test(plan, leftovers_are_listed_and_are_no_difference)
 	cr_expect_not(plan_has_differences(&f.plan));
 }
 
+/* A container that has the volume "data" mounted. */
+static struct object *mount_data(struct object *object)
+{
+	object->inspect =
+		keep(fixture_json("{'Mounts': [{'Type': 'volume', 'Name': 'data', 'RW': true}]}"));
+	object->state = "running";
+	return object;
+}
+
+static void migrating_volume(void)
+{
+	add_volume("data");
+	want("Volume", "data", "{'on_change': 'migrate', 'labels': {'a': 'b'}}");
+}
+
+static const char data_user[] =
+	"{'image': 'busy:1', 'volumes': [{'type': 'volume', 'source': 'data', 'target': '/d'}]}";
+
+Test(plan, the_users_of_a_replaced_volume_follow_and_are_named)
+{
+	migrating_volume();
+	mount_data(run(want("Container", "db", data_user)));
+	build();
+	expect_verdict("Volume", "data", VERDICT_REPLACE);
+	expect_verdict("Container", "db", VERDICT_REPLACE);
+	cr_expect(comes_after("Container", "db", "Volume", "data"));
+	cr_expect(strstr(find("Volume", "data")->warning, "stops db"));
+	cr_expect(find("Volume", "data")->disruptive);
+}
+
+Test(plan, a_volume_is_not_replaced_under_a_foreign_writer)
+{
+	struct object *stranger = add_foreign("Container", "stranger");
+
+	migrating_volume();
+	stranger->state = "running";
+	stranger->listed = keep(fixture_json("{'Mounts': [{'Name': 'data', 'RW': true}]}"));
+	build();
+	expect_verdict("Volume", "data", VERDICT_REFUSE);
+	cr_expect(strstr(find("Volume", "data")->reason, "'stranger'"));
+}
+
+Test(plan, a_volume_is_not_replaced_under_a_writer_without_a_manifest_unless_it_goes)
+{
+	migrating_volume();
+	mount_data(add_object("Container", "old", "old"));
+	mount_data(run(want("Container", "db", data_user)));
+	build();
+	expect_verdict("Volume", "data", VERDICT_REFUSE);
+	expect_verdict("Container", "db", VERDICT_KEEP);
+	f.options.prune = true;
+	build();
+	expect_verdict("Volume", "data", VERDICT_REPLACE);
+}
+
+Test(plan, a_recreated_volume_needs_a_backup)
+{
+	add_volume("data");
+	want("Volume", "data", "{'on_change': 'recreate', 'labels': {'a': 'b'}}");
+	build();
+	expect_verdict("Volume", "data", VERDICT_REFUSE);
+	cr_expect(strstr(find("Volume", "data")->reason, "Backup"));
+}
+
 Test(plan, prune_removes_leftovers_last_but_never_volumes)
 {
 	struct object *old;
