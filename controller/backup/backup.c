@@ -229,6 +229,7 @@ static int run_job(struct job *job, json_t **ret_record, struct error *err)
 		json_decref(record);
 		return -1;
 	}
+	store_sweep_older(&job->place, job->id);
 	*ret_record = record;
 	return 0;
 }

@@ -92,7 +92,9 @@ static bool has_id(const char *name)
 	return true;
 }
 
-void store_sweep(const struct store_place *place)
+/* Removes what stands in the directory under a backup's ID, and is rubbish. */
+static void sweep(const struct store_place *place, const char *id,
+		  bool (*is_rubbish)(const char *dir, const char *name, const char *id))
 {
 	CLEANUP(cleanup_arena) struct arena *arena = arena_new();
 	const char *dir = directory(arena, place);
@@ -102,11 +104,37 @@ void store_sweep(const struct store_place *place)
 	for (int i = 0; i < count; i++) {
 		const char *name = entries[i]->d_name;
 
-		if (has_id(name) && str_has_suffix(name, ".tar.zst.partial"))
+		if (has_id(name) && is_rubbish(dir, name, id))
 			unlink(arena_printf(arena, "%s/%s", dir, name));
 		free(entries[i]);
 	}
 	free(entries);
+}
+
+static bool is_begun(const char *dir, const char *name, const char *id)
+{
+	(void)dir;
+	(void)id;
+	return str_has_suffix(name, ".tar.zst.partial");
+}
+
+void store_sweep(const struct store_place *place)
+{
+	sweep(place, NULL, is_begun);
+}
+
+static bool is_orphan(const char *dir, const char *name, const char *id)
+{
+	CLEANUP(cleanup_free)
+	char *record = xasprintf("%s/%.*s.json", dir, (int)strlen(id), name);
+
+	return (str_has_suffix(name, ".tar.zst") || str_has_suffix(name, ".files.jsonl")) &&
+	       strncmp(name, id, strlen(id)) < 0 && access(record, F_OK) < 0 && errno == ENOENT;
+}
+
+void store_sweep_older(const struct store_place *place, const char *id)
+{
+	sweep(place, id, is_orphan);
 }
 
 int store_put(const struct store_place *place, const char *id, const json_t *record,

@@ -30,6 +30,9 @@ MUST_CHECK int store_lock(const struct store_place *place, int *ret_fd, struct e
 
 /* Removes archives that a run which was killed has begun; call it under the lock. */
 void store_sweep(const struct store_place *place);
+/* Removes archives and lists older than a backup that is complete, which have no record: a run was
+ * killed before it had verified them. Call it under the lock. */
+void store_sweep_older(const struct store_place *place, const char *id);
 
 MUST_CHECK int store_put(const struct store_place *place, const char *id, const json_t *record,
 			 struct error *err);

@@ -203,7 +203,7 @@ static void tell_unplanned(const struct session *session, json_t *failures)
 
 static int run_run(struct context *context)
 {
-	struct fleet_options preset = { 0 };
+	struct fleet_options preset = { .no_prune = true };
 	struct selection selection;
 	struct session session;
 	struct error err = ERROR_INIT;
@@ -385,7 +385,9 @@ static struct visit *visit_of(struct session *session, const char *volume, struc
 static int move_users(struct context *context, const struct selection *selection, int lock,
 		      json_t *document)
 {
-	struct fleet_options preset = { .write = true, .backup = backup_before_change };
+	struct fleet_options preset = { .write = true,
+					.no_prune = true,
+					.backup = backup_before_change };
 	struct session session;
 	int code = session_start(&session, context, &preset);
 
@@ -492,7 +494,7 @@ static int restore(struct session *session, struct selection *selection, json_t 
 
 static int run_restore(struct context *context)
 {
-	struct fleet_options preset = { 0 };
+	struct fleet_options preset = { .no_prune = true };
 	struct selection selection;
 	struct session session;
 	struct error err = ERROR_INIT;
@@ -581,7 +583,7 @@ static const struct command backup_restore_command = {
 		"Fills a new volume (NAME.2, NAME.3 ...) from a backup, compares every file with "
 		"the backup's list, and then replaces the containers that use the volume, so "
 		"that they mount the new one. The old volume stays on the host, untouched, until "
-		"you remove it.",
+		"`drey volume confirm`.",
 	.options = restore_options,
 	.example = "drey backup restore data --host edge-1 --from 20260131T235959Z-1a2b3c4d",
 	.min_args = 1,

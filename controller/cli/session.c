@@ -116,6 +116,7 @@ int session_start(struct session *session, struct context *context,
 		options.hosts = hosts;
 		options.log = &context->log;
 		options.plan = plan_options_of(session);
+		options.plan.prune = options.plan.prune && !preset->no_prune;
 		options.revision = session->revision.id;
 		if (fleet_new(session->set, &options, &session->fleet, &err) < 0)
 			code = command_fail(context, EXIT_PARTIAL, &err);

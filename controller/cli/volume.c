@@ -141,7 +141,7 @@ static int confirm(struct session *session, const char *name, json_t *document, 
 
 static int run_confirm(struct context *context)
 {
-	struct fleet_options preset = { 0 };
+	struct fleet_options preset = { .no_prune = true };
 	struct session session;
 	struct error err = ERROR_INIT;
 	bool said = false;

@@ -34,6 +34,7 @@ struct fleet_options {
 	const char *state_dir, *purpose;
 	int lock_timeout_ms;
 	bool replan;
+	bool no_prune; /* whatever the Project says: leftovers are not this command's matter */
 	/* Backs up before changes that could cost data; see struct pass_hooks. Runs on the host's
 	 * thread. */
 	int (*backup)(void *ctx, struct pass *pass, const struct resource *resource,

@@ -283,7 +283,20 @@ assert_eq "$(find "$(volume_path "$(current)")" -mindepth 1 | wc -l)" 0
 assert_eq "$(container_field h1 user .State.Status)" running
 assert_eq "$(find "$backups" -name '*.json' | wc -l)" 1
 engine h1 GET "/volumes/$old" >/dev/null
-expect_exit 0 "$DREY" backup restore data -f "$m" --yes
+
+echo '# more leftovers than prune may remove are no matter of backups, restores and confirmations'
+for i in 1 2 3 4 5; do
+	docker_on_h1 create --name "left-$i" -l drey.project=test -l drey.kind=Container -l "drey.name=left-$i" -l "drey.uid=$i" \
+		-l drey.format=1 busy:1 >/dev/null
+done
+sed -i 's/metadata: { name: test }/&\nspec: { prune: true }/' "$m/host.yaml"
+apply 4 "$m"
+expect_exit 0 "$DREY" backup run nightly -f "$m"
+first=$(find "$backups" -name '*.json' | sort | head -1)
+first=$(basename "$first" .json)
+expect_exit 0 "$DREY" backup restore data -f "$m" --yes --from "$first"
 assert_eq "$(cat "$(volume_path "$(current)")/entry")" 'the only copy'
 expect_exit 0 "$DREY" volume confirm data -f "$m" --yes
+assert_eq "$(docker_on_h1 ps -aq --filter name=left- | wc -l)" 5
+docker_on_h1 rm left-1 left-2 left-3 left-4 left-5 >/dev/null
 diff_exits 0 "$m"
