@@ -38,6 +38,7 @@ box() {
 }
 # endpoint CONTAINER: what was asked for, without what engines add to the aliases.
 endpoint() {
+	# shellcheck disable=SC2016 # variables of jq
 	container_field h1 "$1" '.Id[0:12] as $short | .Config.Hostname as $host | .NetworkSettings.Networks.front |
 		"\(.IPAMConfig.IPv4Address // "-") \(.IPAMConfig.IPv6Address // "-") \(.IPAMConfig.LinkLocalIPs // [] | join(",")) " +
 		((.Aliases // []) - [$short, $host] | sort | join(","))'
