@@ -34,7 +34,15 @@ static void confirm_on_host(void *ctx, struct visit *visit)
 {
 	struct confirm_job *job = ctx;
 	struct host_past *past = &job->hosts[index_of(job->session, visit)];
+	struct error failed = ERROR_INIT;
 
+	if (past->count == 0)
+		return;
+	if (visit_begin_change(visit, &failed) < 0) {
+		json_array_append_new(past->failures, output_error(&failed));
+		return;
+	}
+	/* What was past when it was looked at is so still, whoever had the lease meanwhile. */
 	for (size_t i = 0; i < past->count; i++) {
 		const struct object *volume = past->volumes[i];
 		struct error err = ERROR_INIT;
@@ -47,6 +55,7 @@ static void confirm_on_host(void *ctx, struct visit *visit)
 				json_pack("{s:s, s:s, s:s}", "host", visit->host->name, "volume",
 					  volume->own.name, "engine_volume", volume->engine_name));
 	}
+	visit_end_change(visit);
 }
 
 static const char *volume_name(const char *argument)
