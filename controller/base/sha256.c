@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 
 struct sha256 {
@@ -36,15 +37,20 @@ void sha256_update(struct sha256 *sha, const void *data, size_t len)
 	must(EVP_DigestUpdate(sha->md, data, len));
 }
 
+static void write_hex(const unsigned char *digest, unsigned int len, char ret_hex[SHA256_HEX])
+{
+	assert(len * 2 + 1 == SHA256_HEX);
+	for (unsigned int i = 0; i < len; i++)
+		snprintf(ret_hex + (size_t)i * 2, 3, "%02x", digest[i]);
+}
+
 void sha256_final(struct sha256 *sha, char ret_hex[SHA256_HEX])
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
 
 	must(EVP_DigestFinal_ex(sha->md, digest, &len));
-	assert(len * 2 + 1 == SHA256_HEX);
-	for (unsigned int i = 0; i < len; i++)
-		snprintf(ret_hex + (size_t)i * 2, 3, "%02x", digest[i]);
+	write_hex(digest, len, ret_hex);
 	must(EVP_DigestInit_ex(sha->md, EVP_sha256(), NULL));
 }
 
@@ -63,4 +69,14 @@ void sha256_hex(const void *data, size_t len, char ret_hex[SHA256_HEX])
 	sha256_update(sha, data, len);
 	sha256_final(sha, ret_hex);
 	sha256_free(sha);
+}
+
+void hmac_sha256_hex(const void *key, size_t key_len, const void *data, size_t len,
+		     char ret_hex[SHA256_HEX])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int digest_len = 0;
+
+	must(HMAC(EVP_sha256(), key, (int)key_len, data, len, digest, &digest_len) != NULL);
+	write_hex(digest, digest_len, ret_hex);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* SHA-256 (FIPS 180-4) of what comes in pieces, as lower-case hex. */
+/* SHA-256 (FIPS 180-4) of what comes in pieces, and HMAC with it (RFC 2104), as lower-case hex. */
 #pragma once
 
 #include <stddef.h>
@@ -17,3 +17,7 @@ void sha256_free(struct sha256 *sha);
 
 /* All at once. */
 void sha256_hex(const void *data, size_t len, char ret_hex[SHA256_HEX]);
+
+/* With a key of any length. */
+void hmac_sha256_hex(const void *key, size_t key_len, const void *data, size_t len,
+		     char ret_hex[SHA256_HEX]);

@@ -4,6 +4,7 @@
 #include "controller/base/mem.h"
 #include "controller/cli/option_rows.h"
 #include "controller/cli/output.h"
+#include "controller/cli/plan_file.h"
 #include "controller/cli/session.h"
 
 static size_t changes_of(const struct plan_summary *summary)
@@ -20,67 +21,99 @@ static int confirm(struct session *session)
 	return session_confirm(session, question);
 }
 
+static void print_document(struct session *session, int code)
+{
+	json_t *document = output_document(session->context);
+
+	session_add_json(session, document);
+	json_object_set_new(document, "results", session_results_json(session));
+	json_object_set_new(document, "exit", json_integer(code));
+	output_json(document);
+}
+
+/* What was planned, once the session stands: shown, agreed to, carried out. `saved` may be NULL. */
+static int carry_out(struct session *session, const json_t *saved)
+{
+	bool json = session->context->options.output == OUTPUT_JSON;
+	int code;
+
+	session_plan(session);
+	code = session_exit(session);
+	if (saved && !session_is_void(code)) {
+		code = plan_file_check(session, saved);
+		if (code != EXIT_IN_STEP)
+			return code;
+		code = session_exit(session);
+	}
+	if (!json)
+		session_print_plans(session);
+	/* What the plan was told to look for is no longer there. */
+	if (saved && code == EXIT_USAGE)
+		code = EXIT_REFUSED;
+	if (!session_is_void(code)) {
+		int consent = changes_of(&session->summary) > 0 ? confirm(session) : EXIT_IN_STEP;
+
+		if (consent != EXIT_IN_STEP)
+			return exit_worst(code, consent);
+		code = exit_worst(code, session_execute(session));
+	}
+	if (json)
+		print_document(session, code);
+	return code;
+}
+
 static int run_apply(struct context *context)
 {
 	struct fleet_options preset = { .write = true, .backup = backup_before_change };
 	struct session session;
-	bool json = context->options.output == OUTPUT_JSON;
+	json_t *saved = NULL;
+	int code = EXIT_IN_STEP;
 
-	int code = session_start(&session, context, &preset);
-	if (code != EXIT_IN_STEP)
-		return code;
-	code = session_lock(&session);
-	if (code != EXIT_IN_STEP) {
+	if (context->options.arg_count > 0)
+		code = plan_file_load(context, context->options.args[0], &saved);
+	if (code == EXIT_IN_STEP)
+		code = session_start(&session, context, &preset);
+	if (code == EXIT_IN_STEP) {
+		code = session_lock(&session);
+		if (code == EXIT_IN_STEP)
+			code = carry_out(&session, saved);
 		session_done(&session);
-		return code;
 	}
-	session_plan(&session);
-	if (!json)
-		session_print_plans(&session);
-	code = session_exit(&session);
-	bool stopped = code == EXIT_INTERRUPTED || code == EXIT_USAGE || code == EXIT_REFUSED;
-	bool asked = changes_of(&session.summary) > 0 && !stopped;
-	int consent = asked ? confirm(&session) : EXIT_IN_STEP;
-	if (consent != EXIT_IN_STEP) {
-		session_done(&session);
-		return exit_worst(code, consent);
-	}
-	if (!stopped)
-		code = exit_worst(code, session_execute(&session));
-	if (json) {
-		json_t *document = output_document(context);
-
-		session_add_json(&session, document);
-		json_object_set_new(document, "results", session_results_json(&session));
-		json_object_set_new(document, "exit", json_integer(code));
-		output_json(document);
-	}
-	session_done(&session);
+	json_decref(saved);
 	return code;
 }
 
 static const struct option_row *const apply_options[] = {
-	&opt_file,	   &opt_host,  &opt_host_selector, &opt_selector,
-	&opt_target,	   &opt_prune, &opt_max_removals,  &opt_local,
-	&opt_yes,	   &opt_all,   &opt_parallel,	   &opt_max_failures,
-	&opt_lock_timeout, &opt_state, &opt_output,	   NULL,
+	&opt_file,	   &opt_host,	  &opt_host_selector,
+	&opt_selector,	   &opt_target,	  &opt_prune,
+	&opt_max_removals, &opt_local,	  &opt_yes,
+	&opt_all,	   &opt_parallel, &opt_max_failures,
+	&opt_lock_timeout, &opt_state,	  &opt_plan_key_file,
+	&opt_output,	   NULL,
 };
 
 const struct command command_apply = {
 	.name = "apply",
 	.group = GROUP_FLEET,
-	.usage = "[OPTION]... [-f DIR]",
+	.usage = "[OPTION]... [-f DIR] [PLAN]",
 	.summary = "Bring the engines into step with the manifests",
 	.description =
 		"Shows the plan as `drey diff` does, asks, and carries it out, host by host at "
 		"the same time. A failure on one host holds up no other. Without a terminal "
 		"nobody can be asked, and --yes is needed.\n\n"
+		"With a PLAN that `drey diff --out` has saved, exactly that is carried out, "
+		"without "
+		"asking; when manifests or hosts are no longer what it saw, nothing is, the exit "
+		"code is 4, and each thing that has moved is told.\n\n"
 		"The exit code is 0 when all is in step afterwards, 3 when a host could not be "
 		"reached or an action failed or was refused, 4 when nothing was touched. An engine "
 		"that "
 		"another drey is changing is waited for, as --lock-timeout says; where changes "
 		"fail, --max-failures keeps them from the hosts that are not begun yet.",
 	.options = apply_options,
-	.example = "drey apply -f fleet\ndrey apply -f fleet --yes --prune",
+	.example = "drey apply -f fleet\ndrey apply -f fleet --yes --prune\n"
+		   "drey apply -f fleet plan.json",
+	.max_args = 1,
+	.complete = "file",
 	.run = run_apply,
 };

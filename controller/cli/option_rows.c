@@ -171,6 +171,16 @@ const struct option_row opt_interval = {
 	.doc = "Look at every host again after this time even if nothing was heard, such as 5m.",
 };
 
+const struct option_row opt_plan_key_file = {
+	.name = "plan-key-file",
+	.type = OPTION_STRING,
+	.offset = AT(plan_key_file),
+	.value = "FILE",
+	.complete = "file",
+	.doc = "Key with which saved plans are sealed and their secrets digested, 32 bytes at "
+	       "least; else $DREY_PLAN_KEY, else plan.key in the state directory.",
+};
+
 static const struct option_row opt_help = {
 	.letter = 'h',
 	.name = "help",

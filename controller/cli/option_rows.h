@@ -22,6 +22,7 @@ extern const struct option_row opt_max_failures;  /* --max-failures N|PERCENT% *
 extern const struct option_row opt_lock_timeout;  /* --lock-timeout DURATION */
 extern const struct option_row opt_limit;	  /* --limit N */
 extern const struct option_row opt_interval;	  /* --interval DURATION */
+extern const struct option_row opt_plan_key_file; /* --plan-key-file FILE */
 
 /* Taken by every command and not listed by any: --help, --verbose, --quiet, --no-color.
  * NULL-terminated. */

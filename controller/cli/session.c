@@ -65,8 +65,9 @@ static int read_options(const struct context *context, struct fleet_options *opt
 
 	options->parallel = given->parallel;
 	options->purpose = context->command->name;
-	/* Who said yes before there was a plan meant whatever it would be. */
-	options->replan = given->yes;
+	/* Who said yes before there was a plan meant whatever it would be; a saved plan means
+	 * itself. */
+	options->replan = given->yes && !given->from_plan;
 	if (given->max_failures &&
 	    option_max_failures(given->max_failures, &options->max_failures, err) < 0)
 		return -1;
@@ -100,19 +101,23 @@ int session_start(struct session *session, struct context *context,
 	int code = load_manifests(context, &session->set);
 	if (code == EXIT_IN_STEP &&
 	    load_hosts(context, session->set, &hosts, &options.host_count, &err) < 0)
-		code = command_fail(context, EXIT_USAGE, &err);
+		/* A plan names hosts that were there. */
+		code = command_fail(context, context->options.from_plan ? EXIT_REFUSED : EXIT_USAGE,
+				    &err);
 	if (code == EXIT_IN_STEP)
 		code = check_local(session);
 	if (code == EXIT_IN_STEP) {
 		/* A diff that only people read does without it: libgit2 takes longer to wake up
 		 * than the manifests take to load. */
-		if (preset->write || context->options.output == OUTPUT_JSON)
+		if (preset->write || context->options.output == OUTPUT_JSON || context->options.out)
 			revision_read(load_dir(context), set_digest(session->set),
 				      &session->revision);
 		session->progress = progress_new(context);
 		options.state_dir = preset->write ? session->state_dir : NULL;
-		/* Where nobody can agree nothing is touched, nor what an earlier run has left. */
-		options.write = preset->write && can_consent(context);
+		/* Where nobody can agree nothing is touched, nor what an earlier run has left; nor
+		 * is it before a saved plan was compared. */
+		options.write =
+			preset->write && can_consent(context) && !context->options.from_plan;
 		options.hosts = hosts;
 		options.log = &context->log;
 		options.plan = plan_options_of(session);
@@ -236,6 +241,18 @@ void session_plan(struct session *session)
 			session->failed++;
 	}
 	session->stray_target = find_stray_target(session);
+}
+
+void session_leave_out(struct session *session, struct visit *visit, const struct error *err)
+{
+	visit->planned = false;
+	visit->err = *err;
+	session->failed++;
+	session->summary = (struct plan_summary){ 0 };
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		if (fleet_visit(session->fleet, i)->planned)
+			plan_summarize(&fleet_visit(session->fleet, i)->plan, &session->summary);
+	}
 }
 
 static const char stray_text[] = "--target: '%s' names nothing on the hosts that were asked";
@@ -381,6 +398,11 @@ int session_exit(const struct session *session)
 	if (session->stray_target)
 		return EXIT_USAGE;
 	return session->failed ? planning_exit(session) : EXIT_IN_STEP;
+}
+
+bool session_is_void(int code)
+{
+	return code == EXIT_INTERRUPTED || code == EXIT_USAGE || code == EXIT_REFUSED;
 }
 
 static void on_result(void *ctx, const struct visit *visit, const struct result *result)

@@ -27,6 +27,9 @@ int session_start(struct session *session, struct context *context,
 		  const struct fleet_options *preset);
 void session_done(struct session *session);
 
+/* Leaves a host that was planned out of all that follows; *err says why. */
+void session_leave_out(struct session *session, struct visit *visit, const struct error *err);
+
 /* Takes the state directory's lock, until session_done(). EXIT_REFUSED, and all has been said, when
  * another drey has it. */
 int session_lock(struct session *session);
@@ -54,3 +57,5 @@ json_t *session_results_json(const struct session *session);
  * --target that names nothing, a removal cap that some host would pass) concern all hosts:
  * nothing may be executed then. */
 int session_exit(const struct session *session);
+/* What session_exit() says means that nothing may be carried out, nor saved to be carried out. */
+bool session_is_void(int code);

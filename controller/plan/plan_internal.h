@@ -39,6 +39,7 @@ struct draft {
 	VEC(const char *) warnings;
 	size_t unfinished; /* changes that apply finishes or undoes */
 	bool *target_hits;
+	bool unfinished;
 };
 
 /* NULL: no such declared resource. */
