@@ -3,8 +3,8 @@
 #include "controller/backup/backup.h"
 #include "controller/base/mem.h"
 #include "controller/cli/option_rows.h"
-#include "controller/cli/output.h"
 #include "controller/cli/plan_file.h"
+#include "controller/cli/plan_output.h"
 #include "controller/cli/session.h"
 
 static size_t changes_of(const struct plan_summary *summary)
@@ -21,20 +21,10 @@ static int confirm(struct session *session)
 	return session_confirm(session, question);
 }
 
-static void print_document(struct session *session, int code)
-{
-	json_t *document = output_document(session->context);
-
-	session_add_json(session, document);
-	json_object_set_new(document, "results", session_results_json(session));
-	json_object_set_new(document, "exit", json_integer(code));
-	output_json(document);
-}
-
 /* What was planned, once the session stands: shown, agreed to, carried out. `saved` may be NULL. */
 static int carry_out(struct session *session, const json_t *saved)
 {
-	bool json = session->context->options.output == OUTPUT_JSON;
+	bool human = session->context->options.output == OUTPUT_HUMAN;
 	int code;
 
 	session_plan(session);
@@ -45,8 +35,8 @@ static int carry_out(struct session *session, const json_t *saved)
 			return code;
 		code = session_exit(session);
 	}
-	if (!json)
-		session_print_plans(session);
+	if (human)
+		plan_output(session, code, false);
 	/* What the plan was told to look for is no longer there. */
 	if (saved && code == EXIT_USAGE)
 		code = EXIT_REFUSED;
@@ -57,8 +47,8 @@ static int carry_out(struct session *session, const json_t *saved)
 			return exit_worst(code, consent);
 		code = exit_worst(code, session_execute(session));
 	}
-	if (json)
-		print_document(session, code);
+	if (!human)
+		plan_output(session, code, true);
 	return code;
 }
 
@@ -89,7 +79,7 @@ static const struct option_row *const apply_options[] = {
 	&opt_max_removals, &opt_local,	  &opt_yes,
 	&opt_all,	   &opt_parallel, &opt_max_failures,
 	&opt_lock_timeout, &opt_state,	  &opt_plan_key_file,
-	&opt_output,	   NULL,
+	&opt_output_plan,  NULL,
 };
 
 const struct command command_apply = {

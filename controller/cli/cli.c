@@ -3,9 +3,11 @@
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "controller/cli/annotation.h"
 #include "controller/cli/cli_help.h"
 #include "controller/cli/options.h"
 #include "controller/cli/output.h"
+#include "controller/plan/render_markdown.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -29,17 +31,32 @@ int exit_worst(int a, int b)
 	return a > b ? a : b;
 }
 
+void command_print_failure(const struct context *context, const char *text)
+{
+	struct str out;
+
+	str_init(&out, 0);
+	if (context->options.output == OUTPUT_MARKDOWN)
+		render_markdown_error(command_name(context->command), text, &out);
+	else if (context->options.output == OUTPUT_GITHUB)
+		annotate(context, ANNOTATION_ERROR, NULL, command_name(context->command), text,
+			 &out);
+	fputs(out.data, stdout);
+	str_done(&out);
+}
+
 int command_fail(const struct context *context, enum exit_code code, const struct error *err)
 {
-	if (context->options.output == OUTPUT_JSON) {
+	if (output_is_document(context)) {
 		json_t *document = output_document(context);
 
 		json_object_set_new(document, "exit", json_integer(code));
 		json_object_set_new(document, "error", output_error(err));
-		output_json(document);
-	} else {
-		fprintf(stderr, "drey: %s\n", err->text);
+		output_print(context, document);
+		return code;
 	}
+	command_print_failure(context, err->text);
+	fprintf(stderr, "drey: %s\n", err->text);
 	return code;
 }
 

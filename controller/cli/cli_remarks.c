@@ -15,8 +15,9 @@ const struct remark remarks_exit[] = {
 
 const struct remark remarks_environment[] = {
 	{ "DREY_STATE_DIR", "Where conditions and history are kept, if --state does not say." },
-	{ "DREY_PLAN_KEY", "Key of saved plans, if --plan-key-file does not say; the same where they "
-			   "are made and where they are carried out." },
+	{ "DREY_PLAN_KEY",
+	  "Key of saved plans, if --plan-key-file does not say; the same where they "
+	  "are made and where they are carried out." },
 	{ "XDG_STATE_HOME", "The same with drey/ below it, if neither is given." },
 	{ "NO_COLOR", "No colours when set to anything." },
 	{ "SSH_AUTH_SOCK", "The SSH agent whose keys are offered to hosts." },

@@ -22,7 +22,8 @@ enum exit_code {
 	EXIT_INTERRUPTED = 130,
 };
 
-enum output { OUTPUT_HUMAN, OUTPUT_JSON };
+/* Which of them a command has is up to its option's row. */
+enum output { OUTPUT_HUMAN, OUTPUT_JSON, OUTPUT_GITHUB, OUTPUT_YAML, OUTPUT_MARKDOWN };
 
 enum option_type {
 	OPTION_FLAG,   /* bool */
@@ -43,7 +44,7 @@ struct options {
 	const char *selector;	   /* --selector k=v: resources */
 	const char **targets;	   /* --target KIND/NAME[@HOST] */
 	size_t target_count;
-	enum output output; /* -o human|json */
+	enum output output; /* -o human|json|... */
 	bool yes, prune, local, all, no_color, quiet, watch_once;
 	bool help, version;
 	bool from_plan; /* apply PLAN: the options are those that the plan was made with */
@@ -116,7 +117,10 @@ struct command {
  * defines a `const struct command command_NAME` is in it. */
 extern const struct command *const commands[];
 
-/* Prints "drey: TEXT" on stderr (with -o json {"error":…} on stdout) and returns the code. */
+/* Prints "drey: TEXT" on stderr (with -o json and its like the same on
+ * stdout) and returns the code. */
 int command_fail(const struct context *context, enum exit_code code, const struct error *err);
+/* Why a command failed as a whole, on stdout, where its form is markdown or github. */
+void command_print_failure(const struct context *context, const char *text);
 /* The more serious of two: 2 over 4 over 3 over 1 over 0; 130 over all. */
 int exit_worst(int a, int b);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* drey diff: what would change. Changes nothing anywhere and pulls nothing. */
 #include "controller/cli/option_rows.h"
-#include "controller/cli/output.h"
 #include "controller/cli/plan_file.h"
+#include "controller/cli/plan_output.h"
 #include "controller/cli/session.h"
 
 static bool has_differences(const struct plan_summary *summary)
@@ -25,15 +25,7 @@ static int run_diff(struct context *context)
 			  has_differences(&session.summary) ? EXIT_DIFFERENCES : EXIT_IN_STEP);
 	if (context->options.out && !session_is_void(code))
 		code = exit_worst(code, plan_file_save(&session, context->options.out));
-	if (context->options.output == OUTPUT_JSON) {
-		json_t *document = output_document(context);
-
-		session_add_json(&session, document);
-		json_object_set_new(document, "exit", json_integer(code));
-		output_json(document);
-	} else {
-		session_print_plans(&session);
-	}
+	plan_output(&session, code, false);
 	session_done(&session);
 	return code;
 }
@@ -48,9 +40,9 @@ static const struct option_row opt_out = {
 };
 
 static const struct option_row *const diff_options[] = {
-	&opt_file,  &opt_host,		&opt_host_selector, &opt_selector, &opt_target,
-	&opt_prune, &opt_max_removals,	&opt_local,	    &opt_all,	   &opt_parallel,
-	&opt_out,   &opt_plan_key_file, &opt_state,	    &opt_output,   NULL,
+	&opt_file,  &opt_host,		&opt_host_selector, &opt_selector,    &opt_target,
+	&opt_prune, &opt_max_removals,	&opt_local,	    &opt_all,	      &opt_parallel,
+	&opt_out,   &opt_plan_key_file, &opt_state,	    &opt_output_plan, NULL,
 };
 
 const struct command command_diff = {

@@ -2,6 +2,7 @@
 #include "controller/cli/load.h"
 
 #include "controller/base/str.h"
+#include "controller/cli/annotation.h"
 #include "controller/cli/output.h"
 #include "reconcilers/reconciler.h"
 
@@ -25,10 +26,27 @@ static void print_faults(const struct context *context, const struct diagnostics
 	str_done(&text);
 }
 
+/* As a comment, or as annotations. */
+static void print_form(const struct context *context, const struct diagnostics *diagnostics)
+{
+	struct str text;
+
+	str_init(&text, 0);
+	if (context->options.output == OUTPUT_GITHUB) {
+		annotate_diagnostics(context, diagnostics, &text);
+		fputs(text.data, stdout);
+	} else {
+		diagnostics_print(diagnostics, &text);
+		command_print_failure(context, text.data);
+	}
+	str_done(&text);
+}
+
 static int report_faults(const struct context *context, const struct diagnostics *diagnostics,
 			 const struct error *err)
 {
-	if (context->options.output != OUTPUT_JSON) {
+	if (!output_is_document(context)) {
+		print_form(context, diagnostics);
 		print_faults(context, diagnostics);
 		return EXIT_USAGE;
 	}
@@ -38,7 +56,7 @@ static int report_faults(const struct context *context, const struct diagnostics
 	json_object_set_new(document, "valid", json_false());
 	json_object_set_new(document, "error", output_error(err));
 	json_object_set_new(document, "diagnostics", diagnostics_json(diagnostics));
-	output_json(document);
+	output_print(context, document);
 	return EXIT_USAGE;
 }
 

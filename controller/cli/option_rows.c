@@ -5,7 +5,10 @@
 
 #define AT(member) offsetof(struct options, member)
 
+/* By enum output. */
 static const char *const outputs[] = { "human", "json", NULL };
+static const char *const fault_outputs[] = { "human", "json", "github", NULL };
+static const char *const plan_outputs[] = { "human", "json", "github", "yaml", "markdown", NULL };
 
 const struct option_row opt_file = {
 	.letter = 'f',
@@ -80,6 +83,27 @@ const struct option_row opt_output = {
 	.value = "FORM",
 	.choices = outputs,
 	.doc = "Form of the output: human or json.",
+};
+
+const struct option_row opt_output_faults = {
+	.letter = 'o',
+	.name = "output",
+	.type = OPTION_CHOICE,
+	.offset = AT(output),
+	.value = "FORM",
+	.choices = fault_outputs,
+	.doc = "Form of the output: human, json, or github (annotations of GitHub Actions).",
+};
+
+const struct option_row opt_output_plan = {
+	.letter = 'o',
+	.name = "output",
+	.type = OPTION_CHOICE,
+	.offset = AT(output),
+	.value = "FORM",
+	.choices = plan_outputs,
+	.doc = "Form of the output: human, json, yaml, markdown (for a comment on a pull request) "
+	       "or github (annotations of GitHub Actions).",
 };
 
 const struct option_row opt_yes = {

@@ -12,6 +12,8 @@ extern const struct option_row opt_host_selector; /* --host-selector SELECTOR */
 extern const struct option_row opt_selector;	  /* --selector SELECTOR */
 extern const struct option_row opt_target;	  /* --target KIND/NAME[@HOST] */
 extern const struct option_row opt_output;	  /* -o, --output human|json */
+extern const struct option_row opt_output_faults; /* the same, and github */
+extern const struct option_row opt_output_plan;	  /* the same, and yaml, markdown */
 extern const struct option_row opt_yes;		  /* -y, --yes */
 extern const struct option_row opt_local;	  /* --local */
 extern const struct option_row opt_prune;	  /* --prune */

@@ -47,6 +47,26 @@ void output_json(json_t *document)
 	json_decref(document);
 }
 
+bool output_is_document(const struct context *context)
+{
+	return context->options.output == OUTPUT_JSON || context->options.output == OUTPUT_YAML;
+}
+
+void output_print(const struct context *context, json_t *document)
+{
+	struct str text;
+
+	if (context->options.output != OUTPUT_YAML) {
+		output_json(document);
+		return;
+	}
+	str_init(&text, 0);
+	output_yaml(document, &text);
+	fputs(text.data, stdout);
+	str_done(&text);
+	json_decref(document);
+}
+
 json_t *output_error(const struct error *err)
 {
 	return json_pack("{s:s, s:s}", "code", error_code_name(err->code), "message", err->text);

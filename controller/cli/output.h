@@ -20,6 +20,12 @@ void output_init(struct context *context);
 json_t *output_document(const struct context *context);
 /* Prints the document on stdout and releases it. */
 void output_json(json_t *document);
+/* Is the output one document, in JSON or YAML? */
+bool output_is_document(const struct context *context);
+/* As output_json(), in the form that was asked for. */
+void output_print(const struct context *context, json_t *document);
+/* Appends a document as YAML. */
+void output_yaml(const json_t *document, struct str *out);
 /* {"code":"denied","message":"..."}, the member "error" of documents, hosts and results. New
  * reference. */
 json_t *output_error(const struct error *err);

@@ -256,13 +256,13 @@ static int refuse(const struct session *session, json_t *moved)
 	error_set(&err, ERROR_REFUSED, "the plan no longer holds, and nothing was touched; %s",
 		  all_in_step(session) ? "all is in step: perhaps it was carried out already"
 				       : "make a new one");
-	if (context->options.output == OUTPUT_JSON) {
+	if (output_is_document(context)) {
 		json_t *document = output_document(context);
 
 		json_object_set_new(document, "exit", json_integer(EXIT_REFUSED));
 		json_object_set_new(document, "error", output_error(&err));
 		json_object_set(document, "moved", moved);
-		output_json(document);
+		output_print(context, document);
 		return EXIT_REFUSED;
 	}
 	struct str text;
@@ -270,6 +270,8 @@ static int refuse(const struct session *session, json_t *moved)
 	str_init(&text, 0);
 	saved_print_moved(moved, &text);
 	fprintf(stderr, "%sdrey: %s\n", text.data, err.text);
+	str_append(&text, err.text);
+	command_print_failure(context, text.data);
 	str_done(&text);
 	return EXIT_REFUSED;
 }

@@ -333,7 +333,7 @@ static void print_result(const struct progress_view *view, const char *host,
 
 void progress_result(struct progress_view *view, const char *host, const struct result *result)
 {
-	if (result->outcome == OUTCOME_KEPT || view->context->options.output == OUTPUT_JSON)
+	if (result->outcome == OUTCOME_KEPT || view->context->options.output != OUTPUT_HUMAN)
 		return;
 	progress_clear(view);
 	print_result(view, host, result);

@@ -81,7 +81,7 @@ static int read_options(const struct context *context, struct fleet_options *opt
 static bool can_consent(const struct context *context)
 {
 	return context->options.yes || (context->terminal_in && context->terminal_out &&
-					context->options.output != OUTPUT_JSON);
+					context->options.output == OUTPUT_HUMAN);
 }
 
 int session_start(struct session *session, struct context *context,
@@ -109,7 +109,8 @@ int session_start(struct session *session, struct context *context,
 	if (code == EXIT_IN_STEP) {
 		/* A diff that only people read does without it: libgit2 takes longer to wake up
 		 * than the manifests take to load. */
-		if (preset->write || context->options.output == OUTPUT_JSON || context->options.out)
+		if (preset->write || context->options.output != OUTPUT_HUMAN ||
+		    context->options.out)
 			revision_read(load_dir(context), set_digest(session->set),
 				      &session->revision);
 		session->progress = progress_new(context);
@@ -255,15 +256,21 @@ void session_leave_out(struct session *session, struct visit *visit, const struc
 	}
 }
 
-static const char stray_text[] = "--target: '%s' names nothing on the hosts that were asked";
+bool session_stray(const struct session *session, struct error *err)
+{
+	if (session->stray_target)
+		error_set(err, ERROR_INVALID,
+			  "--target: '%s' names nothing on the hosts that were asked",
+			  session->stray_target);
+	return session->stray_target != NULL;
+}
 
 void session_print_failures(const struct session *session)
 {
-	if (session->stray_target) {
-		fputs("drey: ", stderr);
-		fprintf(stderr, stray_text, session->stray_target);
-		fputc('\n', stderr);
-	}
+	struct error err = ERROR_INIT;
+
+	if (session_stray(session, &err))
+		fprintf(stderr, "drey: %s\n", err.text);
 	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
 		const struct visit *visit = fleet_visit(session->fleet, i);
 
@@ -320,6 +327,7 @@ static json_t *summary_json(const struct session *session)
 void session_add_json(const struct session *session, json_t *document)
 {
 	json_t *hosts = json_array();
+	struct error err = ERROR_INIT;
 
 	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
 		const struct visit *visit = fleet_visit(session->fleet, i);
@@ -334,11 +342,8 @@ void session_add_json(const struct session *session, json_t *document)
 	json_object_set_new(document, "revision", json_string(session->revision.id));
 	json_object_set_new(document, "local", json_boolean(set_is_local(session->set)));
 	json_object_set_new(document, "hosts", hosts);
-	if (session->stray_target)
-		json_object_set_new(document, "error",
-				    json_pack("{s:s, s:o}", "code", error_code_name(ERROR_INVALID),
-					      "message",
-					      json_sprintf(stray_text, session->stray_target)));
+	if (session_stray(session, &err))
+		json_object_set_new(document, "error", output_error(&err));
 	json_object_set_new(document, "summary", summary_json(session));
 }
 

@@ -39,6 +39,8 @@ int session_lock(struct session *session);
 int session_confirm(struct session *session, const char *question);
 /* Plans all hosts. */
 void session_plan(struct session *session);
+/* Does a --target name nothing anywhere? Then *err says so. */
+bool session_stray(const struct session *session, struct error *err);
 /* On stderr: why hosts could not be planned. */
 void session_print_failures(const struct session *session);
 /* Carries the plans out, telling of results and recording them; returns the exit code. */

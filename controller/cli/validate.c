@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* drey validate: are these manifests right? Contacts no host. */
+#include "controller/base/mem.h"
+#include "controller/cli/annotation.h"
 #include "controller/cli/load.h"
 #include "controller/cli/option_rows.h"
 #include "controller/cli/output.h"
@@ -78,6 +80,21 @@ static void report(const struct context *context, const struct manifest_set *set
 	printf(" %s valid\n", counts->resources == 1 ? "is" : "are");
 }
 
+static void report_github(const struct context *context, const struct counts *counts,
+			  const struct diagnostics *diagnostics)
+{
+	CLEANUP(cleanup_free)
+	char *valid =
+		xasprintf("%zu resources on %zu hosts are valid", counts->resources, counts->hosts);
+	struct str text;
+
+	str_init(&text, 0);
+	annotate_diagnostics(context, diagnostics, &text);
+	annotate(context, ANNOTATION_NOTICE, NULL, "validate", valid, &text);
+	fputs(text.data, stdout);
+	str_done(&text);
+}
+
 static int run(struct context *context)
 {
 	struct diagnostics diagnostics;
@@ -90,6 +107,8 @@ static int run(struct context *context)
 		count(set, &counts);
 		if (context->options.output == OUTPUT_JSON)
 			report_json(context, set, &counts, &diagnostics);
+		else if (context->options.output == OUTPUT_GITHUB)
+			report_github(context, &counts, &diagnostics);
 		else
 			report(context, set, &counts, &diagnostics);
 		set_unref(set);
@@ -98,7 +117,7 @@ static int run(struct context *context)
 	return code;
 }
 
-static const struct option_row *const options[] = { &opt_file, &opt_output, NULL };
+static const struct option_row *const options[] = { &opt_file, &opt_output_faults, NULL };
 
 const struct command command_validate = {
 	.name = "validate",

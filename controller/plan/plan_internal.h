@@ -39,7 +39,6 @@ struct draft {
 	VEC(const char *) warnings;
 	size_t unfinished; /* changes that apply finishes or undoes */
 	bool *target_hits;
-	bool unfinished;
 };
 
 /* NULL: no such declared resource. */

@@ -165,7 +165,6 @@ void draft_finish(struct draft *draft, struct plan *ret_plan)
 					(draft->warnings.count + 1) * sizeof(const char *)),
 		.warning_count = draft->warnings.count,
 		.target_hits = draft->target_hits,
-		.unfinished = draft->unfinished,
 	};
 	for (size_t i = 0; i < count; i++)
 		copy_action(draft, &draft->items[order[i]], &ret_plan->actions[i]);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """schema.py: is `drey schema` what an editor can use?
 
- - It is a schema by JSON Schema 2020-12 itself, and so is that of each kind.
+ - It is a schema by JSON Schema 2020-12 itself, and so is that of each kind, and that of saved plans.
  - Every document of examples/, and of what README.md and docs/*.md show, satisfies it, and those of its own kind.
  - Faults that an editor shall underline as one types (tests/golden/bad) do not.
 
@@ -86,6 +86,7 @@ def main():
         for path in sorted((TOP / "tests/golden/bad" / name).glob("*.yaml")):
             faulty = [d for d in documents(path.read_text()) if not everything.is_valid(d)]
             check(path.relative_to(TOP), None if faulty else "the schema finds nothing wrong with it")
+    validator("plan")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
