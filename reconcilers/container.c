@@ -14,6 +14,7 @@
 #include "reconcilers/container_deploy.h"
 #include "reconcilers/container_files.h"
 #include "reconcilers/network.h"
+#include "reconcilers/pull.h"
 
 static void release(void *json)
 {
@@ -326,8 +327,10 @@ static void container_prepare(struct pass *pass)
 	for (size_t i = 0; i < pass->desired->count; i++) {
 		const struct resource *want = pass->desired->resources[i];
 
-		if (want->kind == &reconciler_container.kind)
-			pass_queue_image(pass, resource_string(want, "image"));
+		if (want->kind != &reconciler_container.kind)
+			continue;
+		pass_queue_image(pass, resource_string(want, "image"));
+		pull_queue_digest(pass, want);
 	}
 }
 
@@ -741,6 +744,7 @@ const struct reconciler reconciler_container = {
 	.observed = container_observed,
 	.compare = container_compare,
 	.apply = container_apply,
+	.ready = container_ready,
 	.recover = container_recover,
 	.importer = &container_importer,
 };

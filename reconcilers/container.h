@@ -125,4 +125,6 @@ extern const struct importer container_importer;
 /* --- carrying out: container_apply.c, container_recover.c --- */
 
 int container_apply(struct pass *pass, const struct action *action, struct error *err);
+int container_ready(struct pass *pass, const struct action *action, struct readiness *ret_readiness,
+		    struct error *err);
 int container_recover(struct pass *pass, bool *ret_changed, struct error *err);

@@ -2,6 +2,7 @@
 /* Creating, changing in place and removing a container. Replacing: container_replace.c. */
 #include <string.h>
 
+#include "controller/base/str.h"
 #include "reconcilers/container_steps.h"
 #include "reconcilers/pull.h"
 
@@ -199,6 +200,24 @@ static int apply_remove(struct pass *pass, const struct action *action, struct e
 	return call_delete(pass, have->id, err) < 0 ? error_wrap(err, "remove") : 0;
 }
 
+/* What the registry has under another digest may be the image that runs, once it is there: one that
+ * was loaded and not pulled has no digest. */
+static int apply_replace(struct pass *pass, const struct action *action, struct error *err)
+{
+	const char *running = action->have->image_id;
+	bool moved = action->changes.list.count == 1 &&
+		     strcmp(action->changes.list.items[0].path, "image") == 0 &&
+		     pull_digest(pass, action->want, NULL) && action->known_after_pull;
+
+	if (moved && pull_ensure(pass, action, err) < 0)
+		return -1;
+	const json_t *image = pass_image(pass, resource_string(action->want, "image"));
+
+	if (moved && str_eq(json_string_value(json_object_get(image, "Id")), running))
+		return 0;
+	return container_replace(pass, action, err);
+}
+
 int container_apply(struct pass *pass, const struct action *action, struct error *err)
 {
 	switch (action->verdict) {
@@ -207,7 +226,7 @@ int container_apply(struct pass *pass, const struct action *action, struct error
 	case VERDICT_UPDATE:
 		return apply_update(pass, action, err);
 	case VERDICT_REPLACE:
-		return container_replace(pass, action, err);
+		return apply_replace(pass, action, err);
 	case VERDICT_REMOVE:
 		return apply_remove(pass, action, err);
 	default:

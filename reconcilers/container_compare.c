@@ -10,6 +10,7 @@
 #include "reconcilers/container_files.h"
 #include "reconcilers/network.h"
 #include "reconcilers/platform.h"
+#include "reconcilers/pull.h"
 
 static void release(void *json)
 {
@@ -113,7 +114,8 @@ static void compare_image(const struct pass *pass, struct action *action, struct
 	const struct object *have = action->have;
 	const char *want = resource_string(action->want, "image");
 	const json_t *observed = json_object_get(have->observed, "image");
-	const json_t *image = pass_image(pass, want);
+	const json_t *image = pull_wanted_image(pass, action->want);
+	const char *digest = pull_digest(pass, action->want, NULL);
 	const char *there = json_string_value(observed), *have_id = have->image_id ?: "";
 	const char *want_id = json_string_value(json_object_get(image, "Id"));
 
@@ -129,6 +131,11 @@ static void compare_image(const struct pass *pass, struct action *action, struct
 			   keep(arena, image_text(want, want_id)), EFFECT_REPLACE);
 		action->reason =
 			arena_printf(arena, "image %s now means %.*s", want, SHORT_DIGEST, want_id);
+	} else if (digest && !image) {
+		add_change(action, "image", keep(arena, image_text(want, have_id)),
+			   keep(arena, image_text(want, digest)), EFFECT_REPLACE);
+		action->reason = arena_printf(arena, "image %s has moved to %s in its registry",
+					      want, digest);
 	}
 }
 
@@ -436,7 +443,7 @@ bool container_changes_path(const struct action *action, const char *path)
 static void compare_fields(const struct pass *pass, struct action *action, struct arena *arena)
 {
 	const struct resource *want = action->want;
-	const json_t *image = pass_image(pass, resource_string(want, "image"));
+	const json_t *image = pull_wanted_image(pass, want);
 	json_t *resolved = container_resolve(pass, want);
 	json_t *expected = container_expected(pass, resolved, image, arena, &action->warning);
 
@@ -479,6 +486,18 @@ static void note_other_claimant(const struct pass *pass, struct action *action, 
 					       "left alone",
 					       other->engine_name);
 	}
+}
+
+static void note_registry(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	const char *failure;
+
+	pull_digest(pass, action->want, &failure);
+	if (failure && !action->warning)
+		action->warning = arena_printf(arena,
+					       "its registry could not be asked whether image %s "
+					       "has moved: %s",
+					       resource_string(action->want, "image"), failure);
 }
 
 static void decide(struct action *action)
@@ -555,8 +574,8 @@ void container_compare(const struct pass *pass, struct action *action, struct ar
 		return;
 	if (!have) {
 		action->verdict = VERDICT_CREATE;
-		action->known_after_pull =
-			!pass_image(pass, resource_string(action->want, "image"));
+		action->known_after_pull = !pull_wanted_image(pass, action->want);
+		note_registry(pass, action, arena);
 		return;
 	}
 	if (!have->ours && !resource_adopts(action->want)) {
@@ -579,4 +598,5 @@ void container_compare(const struct pass *pass, struct action *action, struct ar
 	decide(action);
 	note_other_claimant(pass, action, arena);
 	container_refuse_held(pass, action, arena);
+	note_registry(pass, action, arena);
 }

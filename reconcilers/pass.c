@@ -21,15 +21,21 @@ struct pass_request {
 	int (*done_bytes)(struct pass *pass, void *ctx, const char *bytes, size_t len,
 			  const struct error *failed, struct error *err);
 	void *ctx;
+	char *auth; /* for the registry, or NULL */
 };
 
-static void enqueue(struct pass *pass, struct pass_request *request)
+static struct pass_request *enqueue(struct pass *pass, const struct pass_request *wanted)
 {
+	struct pass_request *request = arena_new_of(pass->arena, struct pass_request);
+
+	*request = *wanted;
+	request->path = arena_strdup(pass->arena, wanted->path);
 	if (pass->queue)
 		pass->queue_end->next = request;
 	else
 		pass->queue = request;
 	pass->queue_end = request;
+	return request;
 }
 
 void pass_queue(struct pass *pass, const char *path,
@@ -37,14 +43,7 @@ void pass_queue(struct pass *pass, const char *path,
 			    struct error *err),
 		void *ctx)
 {
-	struct pass_request *request = arena_new_of(pass->arena, struct pass_request);
-
-	*request = (struct pass_request){
-		.path = arena_strdup(pass->arena, path),
-		.done = done,
-		.ctx = ctx,
-	};
-	enqueue(pass, request);
+	enqueue(pass, &(struct pass_request){ .path = path, .done = done, .ctx = ctx });
 }
 
 void pass_queue_bytes(struct pass *pass, const char *path, size_t bytes_max,
@@ -52,15 +51,20 @@ void pass_queue_bytes(struct pass *pass, const char *path, size_t bytes_max,
 				  const struct error *failed, struct error *err),
 		      void *ctx)
 {
-	struct pass_request *request = arena_new_of(pass->arena, struct pass_request);
+	enqueue(pass,
+		&(struct pass_request){
+			.path = path, .bytes_max = bytes_max, .done_bytes = done, .ctx = ctx });
+}
 
-	*request = (struct pass_request){
-		.path = arena_strdup(pass->arena, path),
-		.bytes_max = bytes_max,
-		.done_bytes = done,
-		.ctx = ctx,
-	};
-	enqueue(pass, request);
+void pass_queue_registry(struct pass *pass, const char *path, const char *auth,
+			 int (*done)(struct pass *pass, void *ctx, json_t *reply,
+				     const struct error *failed, struct error *err),
+			 void *ctx)
+{
+	struct pass_request *request =
+		enqueue(pass, &(struct pass_request){ .path = path, .done = done, .ctx = ctx });
+
+	request->auth = auth ? arena_strdup(pass->arena, auth) : NULL;
 }
 
 /* The queue as a feed of requests. */
@@ -91,6 +95,7 @@ static struct engine_request *next_read(void *ctx)
 	read->request = (struct engine_request){
 		.method = "GET",
 		.path = read->queued->path,
+		.registry_auth = read->queued->auth,
 		.bytes_max = read->queued->bytes_max,
 	};
 	return &read->request;
@@ -114,6 +119,8 @@ static int end_read(void *ctx, struct engine_request *request, struct error *err
 		ret = queued->done(pass, queued->ctx, failed ? NULL : request->reply, failed, err);
 	json_decref(request->reply);
 	free(request->bytes);
+	if (queued->auth)
+		explicit_bzero(queued->auth, strlen(queued->auth));
 	read->next_free = reads->free;
 	reads->free = read;
 	return ret;
@@ -217,6 +224,10 @@ int pass_observe(struct pass *pass, struct error *err)
 	pass->observed = (struct observed){ .images = json_object(),
 					    .engine_api = engine_api(pass->engine) };
 	arena_defer(pass->arena, release, pass->observed.images);
+	if (!pass->digests) {
+		pass->digests = json_object();
+		arena_defer(pass->arena, release, pass->digests);
+	}
 	pass->queue = NULL;
 	/* Images first: what is known by then need not be asked for again when the list of
 	 * containers tells which images are in use. */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "controller/base/mem.h"
+#include "controller/base/str.h"
 #include "controller/host/printable.h"
 #include "reconcilers/platform.h"
 #include "reconcilers/registry_credentials.h"
@@ -33,6 +35,117 @@ void image_reference_parse(const char *text, struct arena *arena, struct image_r
 	};
 	if (strpbrk(domain, ".:") || strcmp(domain, "localhost") == 0)
 		ret_ref->registry = domain;
+}
+
+/* --- where a tag points --- */
+
+/* Is there a tag that the registry may let point elsewhere? */
+static bool follows_registry(const struct resource *container)
+{
+	const char *image = resource_string(container, "image");
+	const char *state = resource_string(container, "state");
+
+	return strcmp(resource_string(container, "pull_policy"), "always") == 0 &&
+	       !strchr(image, '@') && !str_has_prefix(image, "sha256:") && !str_eq(state, "absent");
+}
+
+static void note_failure(struct pass *pass, const char *image, const struct error *failed)
+{
+	char shown[MESSAGE_BYTES];
+
+	printable_copy(shown, sizeof(shown), failed->text, strlen(failed->text));
+	set_hide_secrets(pass->set, shown);
+	json_object_set_new(pass->digests, image, json_pack("{s:s}", "error", shown));
+}
+
+static int digest_read(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+		       struct error *err)
+{
+	const char *image = ctx;
+	json_t *descriptor = json_object_get(reply, "Descriptor");
+	json_t *digest = json_object_get(descriptor, "digest");
+	struct error nonsense = ERROR_INIT;
+
+	/* That says nothing of the registry. */
+	if (failed && (failed->code == ERROR_CANCELLED || failed->code == ERROR_UNREACHABLE)) {
+		json_object_del(pass->digests, image);
+		*err = *failed;
+		return -1;
+	}
+	if (failed) {
+		note_failure(pass, image, failed);
+	} else if (json_is_string(digest) && str_has_prefix(json_string_value(digest), "sha256:")) {
+		json_object_set(pass->digests, image, digest);
+	} else {
+		error_set(&nonsense, ERROR_REMOTE, "the engine's answer has no digest");
+		note_failure(pass, image, &nonsense);
+	}
+	return 0;
+}
+
+void pull_queue_digest(struct pass *pass, const struct resource *container)
+{
+	const char *image = resource_string(container, "image");
+	struct image_reference reference;
+	struct error err = ERROR_INIT;
+	char *auth = NULL;
+
+	if (!follows_registry(container) || json_object_get(pass->digests, image))
+		return;
+	image_reference_parse(image, pass->arena, &reference);
+	if (registry_credentials_find(pass->set, reference.registry, &auth, &err) < 0) {
+		note_failure(pass, image, &err);
+		return;
+	}
+	CLEANUP(cleanup_free) char *path = engine_path("/distribution/%s/json", image);
+
+	json_object_set_new(pass->digests, image, json_null());
+	pass_queue_registry(pass, path, auth, digest_read, arena_strdup(pass->arena, image));
+	if (auth) {
+		explicit_bzero(auth, strlen(auth));
+		free(auth);
+	}
+}
+
+const char *pull_digest(const struct pass *pass, const struct resource *container,
+			const char **ret_failure)
+{
+	const json_t *known =
+		follows_registry(container)
+			? json_object_get(pass->digests, resource_string(container, "image"))
+			: NULL;
+
+	if (ret_failure)
+		*ret_failure = json_string_value(json_object_get(known, "error"));
+	return json_string_value(known);
+}
+
+/* An image may be known by several digests; each names its content. */
+static bool has_digest(const json_t *image, const char *digest)
+{
+	const json_t *known;
+	size_t i;
+
+	json_array_foreach (json_object_get(image, "RepoDigests"), i, known) {
+		if (json_is_string(known) && str_has_suffix(json_string_value(known), digest))
+			return true;
+	}
+	return false;
+}
+
+const json_t *pull_wanted_image(const struct pass *pass, const struct resource *container)
+{
+	const json_t *image = pass_image(pass, resource_string(container, "image")), *other;
+	const char *digest = pull_digest(pass, container, NULL), *key;
+
+	if (!digest || has_digest(image, digest))
+		return image;
+	/* It may be there under another tag, or be what the container runs already. */
+	json_object_foreach (pass->observed.images, key, other) {
+		if (has_digest(other, digest))
+			return other;
+	}
+	return NULL;
 }
 
 /* --- what went wrong --- */
@@ -264,7 +377,10 @@ int pull_ensure(struct pass *pass, const struct action *action, struct error *er
 		return -1;
 	if (present && platform)
 		present = platform_matches(platform, pass_image(pass, image));
-	if (strcmp(policy, "always") != 0 && present)
+	const char *digest = pull_digest(pass, action->want, NULL);
+	bool meant = digest && has_digest(pass_image(pass, image), digest);
+
+	if ((strcmp(policy, "always") != 0 || meant) && present)
 		return 0;
 	if (strcmp(policy, "never") == 0) {
 		error_set(err, ERROR_NOT_FOUND,
@@ -273,5 +389,11 @@ int pull_ensure(struct pass *pass, const struct action *action, struct error *er
 		return error_hint(err, "load it there, or let pull_policy be missing");
 	}
 	pass_progress(pass, action, arena_printf(pass->arena, "pull %s", image));
-	return pull_image(pass, action, image, err);
+	if (pull_image(pass, action, image, err) < 0)
+		return -1;
+	if (!digest || has_digest(pass_image(pass, image), digest))
+		return 0;
+	error_set(err, ERROR_CONFLICT,
+		  "pull %s: the registry now has another image than was planned", image);
+	return error_hint(err, "run drey again");
 }

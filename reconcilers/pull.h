@@ -18,6 +18,19 @@ struct image_reference {
 void image_reference_parse(const char *text, struct arena *arena, struct image_reference *ret_ref);
 
 /*
+ * Which image a tag means in its registry, for pull_policy always: asked through the engine (GET
+ * /distribution/{name}/json, which pulls nothing), once for all containers of the pass. Queues the
+ * read; what comes of it, failure included, is in pass->digests.
+ */
+void pull_queue_digest(struct pass *pass, const struct resource *container);
+/* "sha256:..." that the registry told; NULL: not asked, or *ret_failure (may be NULL) says why not.
+ */
+const char *pull_digest(const struct pass *pass, const struct resource *container,
+			const char **ret_failure);
+/* What a container shall run, as pass_image() has it; NULL: it is not on the host yet. */
+const json_t *pull_wanted_image(const struct pass *pass, const struct resource *container);
+
+/*
  * Sees to it that the image of a Container is on the host, as its pull_policy says, and that
  * pass_image() knows it.
  *

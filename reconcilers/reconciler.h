@@ -133,15 +133,23 @@ struct pass {
 	struct pass_hooks hooks;
 	const struct logger *log;
 	struct pass_request *queue, *queue_end; /* reads still to do, see pass_queue() */
-	int monitor_ms;				/* gate without a healthcheck; 5000 */
+	/* What registries say of tags that always follow them: reference -> digest, or {"error":
+	 * text}. The caller's, who keeps it between passes; NULL: pass_observe() makes one. */
+	json_t *digests;
+	int monitor_ms; /* gate without a healthcheck; 5000 */
 	bool writes;	/* it may change the host: what a dead drey's lease has left is seen too */
 	bool exclusive; /* nobody else changes the engine: recovery may begin */
 	/* What is foreign is inspected as well, and kept whole: for who wants to know all. */
 	bool whole;
-	struct stilled *stilled;		/* what hooks.migrate has stopped; its own */
+	struct stilled *stilled; /* what hooks.migrate has stopped; its own */
 };
 
 struct importer;
+/* Does what is wanted do its work? */
+struct readiness {
+	const char *why; /* not: one sentence in the pass's arena; NULL: it does */
+	bool hopeless;	 /* waiting does not help */
+};
 
 struct reconciler {
 	struct kind kind;
@@ -160,6 +168,9 @@ struct reconciler {
 	/* Does what the verdict says (create, update, replace, remove). Idempotent: whatever a
 	 * lost answer or an earlier crash has left is finished or undone. */
 	int (*apply)(struct pass *pass, const struct action *action, struct error *err);
+	/* Asks the engine. NULL: what is there is ready. */
+	int (*ready)(struct pass *pass, const struct action *action,
+		     struct readiness *ret_readiness, struct error *err);
 	/* Finishes or undoes what an earlier run left behind (NAME.drey-new, NAME.drey-old),
 	 * judged by names, labels and states alone. Called before compare when writing is
 	 * allowed; sets *ret_changed when it did something. May be NULL. While pass->exclusive is
@@ -194,6 +205,11 @@ MUST_CHECK int pass_observe(struct pass *pass, struct error *err);
 /* Lists everything again: does the host have other objects, or other names for them, than when it
  * was observed? States and settings don't count: changing those twice does no harm. */
 MUST_CHECK int pass_has_moved(struct pass *pass, bool *ret_moved, struct error *err);
+/* The same for what only registries know; `auth` (may be NULL) is copied and wiped. */
+void pass_queue_registry(struct pass *pass, const char *path, const char *auth,
+			 int (*done)(struct pass *pass, void *ctx, json_t *reply,
+				     const struct error *failed, struct error *err),
+			 void *ctx);
 struct object *pass_add_object(struct pass *pass, const struct kind *kind, const char *id,
 			       const char *engine_name, const json_t *labels);
 /* Whether it is ours, and which resource it is: by its labels, and by metadata.was of what they

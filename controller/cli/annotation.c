@@ -245,6 +245,22 @@ static void annotate_level(const struct session *session, enum annotation level,
 	}
 }
 
+static void annotate_not_ready(const struct session *session, struct str *out)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach (session->not_ready, i, row) {
+		const char *resource = json_string_value(json_object_get(row, "resource"));
+		CLEANUP(cleanup_free)
+		char *text = xasprintf("not ready on %s: %s",
+				       json_string_value(json_object_get(row, "host")),
+				       json_string_value(json_object_get(row, "message")));
+
+		annotate(session->context, ANNOTATION_ERROR, NULL, resource, text, out);
+	}
+}
+
 void annotate_session(const struct session *session, struct str *out)
 {
 	struct str text;
@@ -257,6 +273,7 @@ void annotate_session(const struct session *session, struct str *out)
 			annotate(session->context, ANNOTATION_ERROR, place_of(visit->host), title,
 				 visit->err.text, out);
 	}
+	annotate_not_ready(session, out);
 	for (enum annotation level = ANNOTATION_ERROR; level <= ANNOTATION_NOTICE; level++)
 		annotate_level(session, level, out);
 	str_init(&text, 0);

@@ -47,7 +47,9 @@ struct options {
 	enum output output; /* -o human|json|... */
 	bool yes, prune, local, all, no_color, quiet, watch_once;
 	bool help, version;
-	bool from_plan; /* apply PLAN: the options are those that the plan was made with */
+	bool wait;	     /* apply --wait */
+	const char *timeout; /* apply --timeout DURATION, of --wait */
+	bool from_plan;	     /* apply PLAN: the options are those that the plan was made with */
 	int verbose;
 	int parallel;
 	const char *max_failures; /* "2" or "10%" */
@@ -56,9 +58,10 @@ struct options {
 	int limit;
 	const char *interval; /* controller: duration of the periodic resync */
 	const char *from;     /* backup restore: which */
-	const char *project; /* --project NAME: of the state's rows; import: of the manifests */
-	const char *out;     /* diff --out FILE: the plan is saved there; import --out DIR */
-	const char *plan_key_file; /* --plan-key-file FILE: what a plan's secrets are digested with */
+	const char *project;  /* --project NAME: of the state's rows; import: of the manifests */
+	const char *out;      /* diff --out FILE: the plan is saved there; import --out DIR */
+	const char
+		*plan_key_file; /* --plan-key-file FILE: what a plan's secrets are digested with */
 	const char *identity_file, *known_hosts; /* import: of a host given by its address */
 	char **args;				 /* positional, NULL-terminated */
 	int arg_count;

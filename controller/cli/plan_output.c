@@ -15,6 +15,8 @@ static void print_document(const struct session *session, int code, bool execute
 	session_add_json(session, document);
 	if (executed)
 		json_object_set_new(document, "results", session_results_json(session));
+	if (session->not_ready)
+		json_object_set(document, "not_ready", session->not_ready);
 	json_object_set_new(document, "exit", json_integer(code));
 	output_print(session->context, document);
 }
@@ -35,6 +37,7 @@ static void append_markdown(const struct session *session, bool executed, struct
 	};
 	struct error err = ERROR_INIT;
 
+	report.not_ready = session->not_ready;
 	if (session_stray(session, &err))
 		report.error = err.text;
 	for (size_t i = 0; i < count; i++) {

@@ -150,6 +150,7 @@ void session_done(struct session *session)
 	if (session->state_dir && session->lock >= 0)
 		close(session->lock);
 	free(session->state_dir);
+	json_decref(session->not_ready);
 	*session = (struct session){ 0 };
 }
 

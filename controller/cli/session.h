@@ -17,6 +17,7 @@ struct session {
 	int lock; /* -1, or the state directory's: one drey at a time changes hosts */
 	struct plan_summary summary; /* after session_plan() */
 	size_t failed;		     /* hosts that could not be planned */
+	json_t *not_ready;	     /* after session_wait(): rows {host, resource, message} */
 	const char *stray_target;    /* a --target that names nothing on any host, or NULL */
 };
 

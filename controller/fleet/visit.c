@@ -228,6 +228,7 @@ int visit_plan(struct visit *visit, struct connection *connection, struct manife
 		.log = options->log,
 		.writes = options->write,
 		.monitor_ms = MONITOR_DEFAULT_MS,
+		.digests = options->digests,
 	};
 	return plan(visit, options);
 }

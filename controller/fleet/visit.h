@@ -39,6 +39,7 @@ struct visit_options {
 	struct plan_options plan;
 	/* Where the host is locked while it may be changed; NULL: it is only looked at. */
 	const char *state_dir;
+	json_t *digests;     /* see struct pass; NULL: registries are asked anew */
 	bool write;	     /* recovery of interrupted replacements is allowed */
 	const char *purpose; /* what for, as others who wait are told: "apply" */
 	int lock_timeout_ms; /* how long another drey's lease of the engine is waited for */

@@ -448,6 +448,19 @@ static void drop_engine(struct loop_host *host)
 	pthread_mutex_unlock(&host->connection_lock);
 }
 
+/* Asked at most hourly where tags point; a tag that was not yet asked for is asked for now. */
+static json_t *known_digests(struct loop_host *host)
+{
+	int64_t now_ms = io_now_ms();
+
+	if (host->digests && now_ms - host->digests_ms < LOOP_REGISTRY_MS)
+		return host->digests;
+	json_decref(host->digests);
+	host->digests = json_object();
+	host->digests_ms = now_ms;
+	return host->digests;
+}
+
 static int plan(struct loop_host *host)
 {
 	struct loop *loop = host->loop;
@@ -457,6 +470,7 @@ static int plan(struct loop_host *host)
 		.log = loop->log,
 		.state_dir = loop->options.state_dir,
 		.purpose = "controller",
+		.digests = known_digests(host),
 		.hooks = {
 			.ctx = host,
 			.journal = on_journal,
@@ -482,8 +496,11 @@ static int plan(struct loop_host *host)
 		drop_engine(host);
 	if (on_cancelled(host))
 		return error_set(&look->visit.err, ERROR_CANCELLED, "interrupted");
-	if (visit_plan(&look->visit, &host->connection, look->set, look->resource, &options) < 0)
+	if (visit_plan(&look->visit, &host->connection, look->set, look->resource, &options) < 0) {
+		/* Questions may be left without an answer. */
+		host->digests_ms = io_now_ms() - LOOP_REGISTRY_MS;
 		return -1;
+	}
 	/* What an interrupted change has left is seen to once all is quiet. */
 	if (!options.write && look->visit.plan.warning_count > 0)
 		report_retry(look->report, SETTLE_MS);

@@ -25,10 +25,11 @@ enum {
 	LOOP_BACKOFF_MAX_MS = 60 * 1000,
 	LOOP_GAP_MS = 50, /* at least between two looks; as long as the last one took */
 	LOOP_GAP_MAX_MS = 2000,
-	LOOP_REMOVING_MS = 1000,	 /* until what the engine is removing is gone */
-	LOOP_HELD_MS = 2000,		 /* until a backup lets go of the host */
-	LOOP_REST_MS = 5000,		 /* after the last look */
-	LOOP_LOCK_REMARK_MS = 10 * 1000, /* what holds a load up is told of after this time */
+	LOOP_REMOVING_MS = 1000,	   /* until what the engine is removing is gone */
+	LOOP_REGISTRY_MS = 60 * 60 * 1000, /* between questions where a tag points */
+	LOOP_HELD_MS = 2000,		   /* until a backup lets go of the host */
+	LOOP_REST_MS = 5000,		   /* after the last look */
+	LOOP_LOCK_REMARK_MS = 10 * 1000,   /* what holds a load up is told of after this time */
 };
 
 struct loop_options {

@@ -182,6 +182,7 @@ static void free_host(struct loop_host *host)
 	settle_free(host->settle);
 	stall_free(host->look.stall);
 	pthread_mutex_destroy(&host->connection_lock);
+	json_decref(host->digests);
 	free(host->engine_id);
 	free(host->socket_path);
 	free(host->said);

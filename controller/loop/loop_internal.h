@@ -53,6 +53,10 @@ struct loop_host {
 	char *socket_path;
 	struct settle *settle;
 	struct look look;
+	/* The worker's: what registries said, kept for LOOP_REGISTRY_MS, since each question counts
+	 * against a limit there. */
+	json_t *digests;
+	int64_t digests_ms;
 
 	bool running;	/* a look is under way */
 	bool retiring;	/* its connection is to be taken down as soon as nothing uses it */

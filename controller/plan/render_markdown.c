@@ -250,6 +250,30 @@ static size_t append_sections(struct str *out, const struct markdown_report *rep
 	return left_out;
 }
 
+static void append_not_ready(struct str *out, const json_t *rows)
+{
+	static const char *const members[] = { "host", "resource", "message" };
+	const json_t *row;
+	size_t i;
+
+	if (json_array_size(rows) > 0)
+		str_append(out, "**Not ready in time:**\n\n");
+	json_array_foreach (rows, i, row) {
+		str_append_char(out, '-');
+		for (size_t j = 0; j < ARRAY_SIZE(members); j++) {
+			const char *text = json_string_value(json_object_get(row, members[j]));
+
+			if (!text)
+				continue;
+			str_append_char(out, ' ');
+			append_code(out, text);
+		}
+		str_append_char(out, '\n');
+	}
+	if (json_array_size(rows) > 0)
+		str_append_char(out, '\n');
+}
+
 static void append_title(struct str *out, const char *command)
 {
 	/* Found again by whoever wants to replace an earlier comment. */
@@ -274,6 +298,7 @@ void render_markdown(const struct markdown_report *report, struct str *out)
 		append_code(out, report->error);
 		str_append(out, "\n\n");
 	}
+	append_not_ready(out, report->not_ready);
 	append_hosts(out, report);
 	size_t left_out = append_sections(out, report);
 	if (left_out)

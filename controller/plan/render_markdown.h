@@ -28,8 +28,9 @@ struct markdown_report {
 	const struct plan_summary *summary;
 	const struct markdown_host *hosts;
 	size_t count;
-	const char *error; /* why the call as a whole was wrong, or NULL */
-	size_t max_bytes;  /* what does not fit is left out, and counted */
+	const json_t *not_ready; /* rows {host, resource, message} of apply --wait, or NULL */
+	const char *error;	 /* why the call as a whole was wrong, or NULL */
+	size_t max_bytes;	 /* what does not fit is left out, and counted */
 };
 void render_markdown(const struct markdown_report *report, struct str *out);
 

@@ -8,6 +8,7 @@
 #include "controller/base/str.h"
 #include "controller/plan/mask.h"
 #include "controller/plan/render.h"
+#include "reconcilers/pull.h"
 
 static json_t *text_or_null(const char *text)
 {
@@ -99,9 +100,16 @@ static json_t *image_of(const struct pass *pass, const struct action *action)
 {
 	if (!action->want || !schema_field(action->kind->spec, "image"))
 		return json_null();
-	const json_t *image = pass_image(pass, resource_string(action->want, "image"));
+	const json_t *image = pull_wanted_image(pass, action->want);
 
 	return text_or_null(json_string_value(json_object_get(image, "Id")));
+}
+
+static const char *registry_digest(const struct pass *pass, const struct action *action)
+{
+	if (!action->want || !schema_field(action->kind->spec, "image"))
+		return NULL;
+	return pull_digest(pass, action->want, NULL);
 }
 
 static json_t *secrets_of(const struct plan *plan, const struct action *action,
@@ -134,6 +142,7 @@ static void add_action(const struct pass *pass, const struct plan *plan, size_t 
 	json_object_set_new(object, "created", text_or_null(have ? created(have) : NULL));
 	json_object_set_new(object, "image_id", text_or_null(have ? have->image_id : NULL));
 	json_object_set_new(object, "wanted_image_id", image_of(pass, action));
+	json_object_set_new(object, "registry_digest", text_or_null(registry_digest(pass, action)));
 	json_object_set_new(object, "digest",
 			    text_or_null(action->want ? action->want->digest : NULL));
 	json_object_set_new(object, "secrets", secrets_of(plan, action, key));

@@ -118,9 +118,9 @@ static void compare_changes(const struct spot *at, const json_t *planned, const 
 static void compare_action(const struct spot *at, const json_t *planned, const json_t *found)
 {
 	static const char *const facts[] = {
-		"verdict",     "id",	     "created",	     "image_id",   "wanted_image_id",
-		"engine_name", "loses_data", "backup_first", "disruptive", "known_after_pull",
-		"after",       NULL
+		"verdict",	    "id",	   "created",	 "image_id",	 "registry_digest",
+		"wanted_image_id",  "engine_name", "loses_data", "backup_first", "disruptive",
+		"known_after_pull", "after",	   NULL
 	};
 	size_t before = json_array_size(at->rows);
 

@@ -73,6 +73,7 @@ static const struct member action_members[] = {
 	{ "image_id", MEMBER_STRING_OR_NULL, "The image that the container runs." },
 	{ "wanted_image_id", MEMBER_STRING_OR_NULL,
 	  "The image that it shall run, if it is there." },
+	{ "registry_digest", MEMBER_STRING_OR_NULL, "What its tag means in the registry." },
 	{ "digest", MEMBER_STRING_OR_NULL, "SHA-256 of the masked spec of the manifests." },
 	{ "secrets", MEMBER_STRING_OR_NULL, "HMAC over what is masked; null: nothing is." },
 };

@@ -23,7 +23,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
 DREY = os.environ.get("DREY", str(TOP / "build/drey"))
-PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", *sorted((TOP / "docs").glob("*.md"))]
+PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", *sorted((TOP / "docs").glob("*.md")), *sorted((TOP / "docs/guides").glob("*.md"))]
 
 # What a block is read with where it names no Project or no Host itself.
 PROJECT = "apiVersion: drey/v1\nkind: Project\nmetadata: { name: documents }\nspec: { %s }\n"

@@ -73,7 +73,7 @@ def shown_in(page):
 def main():
     everything, of_kind = validator(), {}
     sources = [(path, documents(path.read_text())) for path in sorted((TOP / "examples").rglob("*.yaml"))]
-    sources += [(page, list(shown_in(page))) for page in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]]
+    sources += [(page, list(shown_in(page))) for page in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md")), *sorted((TOP / "docs/guides").glob("*.md"))]]
     for path, found in sources:
         for document in found:
             kind = document["kind"]
