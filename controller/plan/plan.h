@@ -26,9 +26,7 @@ struct plan {
 	size_t warning_count;
 	size_t unfinished; /* interrupted changes that apply finishes or undoes before all else */
 	const bool *target_hits; /* for each target: it names something here, or in the set */
-	bool unfinished; /* an interrupted change is to be finished or undone before anything else
-			  */
-	bool over_cap;	 /* plan_build() failed for this: prune would remove too much */
+	bool over_cap;		 /* plan_build() failed for this: prune would remove too much */
 };
 
 /* Fills *ret_plan. ERROR_REFUSED when prune would empty the host or pass the removal cap

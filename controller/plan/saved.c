@@ -40,6 +40,10 @@ static json_t *digest(const struct saved_key *key, const char *what, const char 
 
 static bool holds_secret(const struct resource *resource)
 {
+	for (size_t i = 0; i < resource->content_count; i++) {
+		if (resource->contents[i].secret)
+			return true;
+	}
 	json_t *masked = schema_mask(resource->kind->spec, resource->spec, resource->secrets);
 	bool holds = !json_equal(masked, (json_t *)resource->spec);
 
@@ -61,6 +65,26 @@ static json_t *value_or_null(const json_t *value)
 	return value ? json_incref((json_t *)value) : json_null();
 }
 
+/* Of the files that the resource puts somewhere, those that hold secrets. A file may be no text:
+ * its hash stands for it, below the key. */
+static json_t *secret_files(const struct resource *resource)
+{
+	json_t *files = json_array();
+
+	for (size_t i = 0; resource && i < resource->content_count; i++) {
+		const struct content *content = &resource->contents[i];
+		char hex[SHA256_HEX];
+
+		if (!content->secret)
+			continue;
+		sha256_hex(content->data, content->len, hex);
+		json_array_append_new(files,
+				      json_pack("[s, s, s]", content->kind, content->name, hex));
+		explicit_bzero(hex, sizeof(hex));
+	}
+	return files;
+}
+
 /* All that stands behind the masks of one action. */
 static json_t *unmasked(const struct action *action)
 {
@@ -70,8 +94,8 @@ static json_t *unmasked(const struct action *action)
 		json_array_append_new(changes, json_pack("[s, o, o]", change->path,
 							 value_or_null(change->before),
 							 value_or_null(change->after)));
-	return json_pack("[o, o]", value_or_null(action->want ? action->want->spec : NULL),
-			 changes);
+	return json_pack("[o, o, o]", value_or_null(action->want ? action->want->spec : NULL),
+			 changes, secret_files(action->want));
 }
 
 static json_t *digest_json(const struct saved_key *key, const char *what, json_t *value)

@@ -50,6 +50,7 @@ static void setup(void)
 		.host = "h1",
 		.digest = "digest-of-the-masked-spec",
 		.metadata = keep(json_object()),
+		.defaults = keep(fixture_json("{'pull_policy': 'missing', 'state': 'running'}")),
 		.secrets = keep(fixture_json("{'environment': {'WORD': true}}")),
 	};
 	set_secret("hunter2");
@@ -166,6 +167,24 @@ Test(saved, a_changed_secret_is_noticed_and_nothing_of_it_told)
 
 	set_secret("hunter3");
 	cr_assert_str_eq(difference(saved, make(&f.key)), "secrets: another value, or none");
+}
+
+/* A secret that is put into the container as a file stands in no spec. */
+Test(saved, a_changed_file_that_is_secret_is_noticed)
+{
+	struct content file = {
+		.kind = "Secret", .name = "word", .data = "swordfish", .len = 9, .secret = true
+	};
+
+	f.want.contents = &file;
+	f.want.content_count = 1;
+	json_t *saved = make(&f.key);
+	char *text = json_dumps(saved, 0);
+	cr_expect_not(strstr(text, "swordfish"));
+	free(text);
+	file.data = "swordfist";
+	cr_expect_neq(difference(saved, make(&f.key))[0], '\0');
+	f.want.content_count = 0;
 }
 
 Test(saved, two_plans_tell_nothing_of_each_other)
