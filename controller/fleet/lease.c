@@ -298,7 +298,12 @@ static int try_once(struct lease *lease, const struct lease_options *options,
 	if (judged < 0 || *ret_taken || rc == 0 || created.code == ERROR_CONFLICT)
 		return judged;
 	*err = created;
-	return error_wrap(err, "create container " LEASE_NAME);
+	error_wrap(err, "create container " LEASE_NAME);
+	if (strcasestr(created.text, "no space left on device"))
+		return error_hint(err,
+				  "the disk of the host is full; 'docker system df' there shows "
+				  "what fills it");
+	return -1;
 }
 
 /* The one whose ID was seen goes, never a newer one by its name. */

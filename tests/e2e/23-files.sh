@@ -31,7 +31,7 @@ write_web() {
 }
 
 all_files() {
-	write_web "$@" 'configs: [motd, mixed, { source: app, target: /etc/app/deep/x.conf, uid: "33", gid: "34", mode: "0440" }]' \
+	write_web 'configs: [motd, mixed, { source: app, target: /etc/app/deep/x.conf, uid: "33", gid: "34", mode: "0440" }]' \
 		'secrets: [token, { source: key, target: keys/k, mode: 0o400 }]'
 }
 
@@ -61,7 +61,7 @@ id() {
 replaced() {
 	local before
 	before=$(id)
-	apply 0 "$m" "$@"
+	apply 0 "$m"
 	[ "$(id)" != "$before" ] || fail 'it was not replaced'
 	diff_exits 0 "$m"
 }
