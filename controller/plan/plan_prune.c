@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "controller/plan/plan_internal.h"
+#include "reconcilers/container.h"
 #include "reconcilers/volume.h"
 
 static bool is_matched(const struct draft *draft, const struct object *object)
@@ -43,10 +44,42 @@ static void add_leftover(struct draft *draft, const struct object *object)
 					      object->engine_name);
 }
 
+/* Whose, that drey has not made, would be cut off: engines remove a network under stopped
+ * containers, which then can't start, and namespaces under those that share them. NULL: nobody's.
+ */
+static const struct object *foreign_user(const struct draft *draft, const struct object *object)
+{
+	const struct observed *observed = &draft->pass->observed;
+	bool is_container = strcmp(object->kind->name, "Container") == 0;
+
+	for (size_t i = 0; i < observed->count; i++) {
+		const struct object *other = observed->objects[i];
+
+		if (other->ours || strcmp(other->kind->name, "Container") != 0)
+			continue;
+		if (is_container ? container_shares(other, object->id, object->engine_name)
+				 : plan_object_uses(other, object))
+			return other;
+	}
+	return NULL;
+}
+
 static bool is_prunable(const struct candidate *candidate)
 {
 	return !candidate->declared && !candidate->duplicate && candidate->selected &&
 	       strcmp(candidate->action.kind->name, "Volume") != 0;
+}
+
+/* Something that drey is to have there, and could prune: a set of which volumes and other people's
+ * objects alone are left is one that has lost the rest. */
+static bool is_wanted(const struct action *action)
+{
+	const struct schema *spec = action->kind->spec;
+
+	if (action->verdict == VERDICT_REMOVE || strcmp(action->kind->name, "Volume") == 0 ||
+	    (schema_field(spec, "external") && resource_bool(action->want, "external")))
+		return false;
+	return action->verdict != VERDICT_KEEP || action->have;
 }
 
 /* Ours on the host, as far as prune may touch it. */
@@ -74,16 +107,13 @@ static int check_cap(const struct draft *draft, size_t removals, struct error *e
 	if (cap < (size_t)options->max_removals)
 		cap = (size_t)options->max_removals;
 	for (size_t i = 0; i < draft->declared; i++) {
-		const struct action *action = &draft->items[i].action;
-
-		if (action->verdict != VERDICT_REMOVE &&
-		    !(action->verdict == VERDICT_KEEP && !action->have))
+		if (is_wanted(&draft->items[i].action))
 			wanted++;
 	}
 	if (wanted == 0) {
 		error_set(err, ERROR_REFUSED,
 			  "prune would remove all that drey has there (%zu), for the manifests "
-			  "declare nothing for it",
+			  "declare nothing for it that it ever prunes",
 			  removals);
 		return error_hint(err, "to empty a host say 'state: absent' in the manifests");
 	}
@@ -103,8 +133,16 @@ int draft_prune(struct draft *draft, struct error *err)
 	for (size_t i = draft->declared; i < draft->count; i++) {
 		struct candidate *candidate = &draft->items[i];
 		struct action *action = &candidate->action;
+		const struct object *user =
+			is_prunable(candidate) ? foreign_user(draft, action->have) : NULL;
 
-		if (is_prunable(candidate)) {
+		if (user) {
+			action->reason = arena_printf(
+				draft->arena,
+				"no manifest declares it any more; it is kept for container "
+				"'%s', which drey has not made and which uses it",
+				user->engine_name);
+		} else if (is_prunable(candidate)) {
 			action->verdict = VERDICT_REMOVE;
 			action->reason = "no manifest declares it any more";
 			action->disruptive = plan_is_running(action->have);

@@ -266,6 +266,42 @@ Test(plan, prune_removes_leftovers_last_but_never_volumes)
 	cr_expect_lt(find("Container", "web"), find("Container", "old"));
 }
 
+/* A stopped container can't start on a network that is gone, nor share what is gone. */
+Test(plan, prune_keeps_what_somebody_else_uses)
+{
+	struct object *foreign;
+
+	f.options.prune = true;
+	run(want("Container", "web", "{'image': 'busy:1'}"));
+	add_network("gone");
+	add_network("unused");
+	add_object("Container", "provider", "provider");
+	foreign = add_object("Container", "theirs", "theirs");
+	foreign->ours = false;
+	foreign->state = "exited";
+	foreign->listed = keep(fixture_json("{'NetworkSettings': {'Networks': {'gone': {}}}}"));
+	foreign = add_object("Container", "sharer", "sharer");
+	foreign->ours = false;
+	foreign->state = "running";
+	foreign->inspect = keep(fixture_json("{'State': {'Status': 'running'}, 'HostConfig': "
+					     "{'NetworkMode': 'container:provider'}}"));
+	build();
+	expect_verdict("Network", "gone", VERDICT_LEFTOVER);
+	cr_expect(strstr(find("Network", "gone")->reason, "'theirs'"));
+	expect_verdict("Network", "unused", VERDICT_REMOVE);
+	expect_verdict("Container", "provider", VERDICT_LEFTOVER);
+	cr_expect(strstr(find("Container", "provider")->reason, "'sharer'"));
+}
+
+Test(plan, a_set_of_volumes_alone_is_an_empty_one)
+{
+	f.options.prune = true;
+	want("Volume", "data", "{}");
+	add_object("Container", "old", "old");
+	cr_assert_eq(plan_build(&f.pass, &f.options, f.arena, &f.plan, &f.err), -1);
+	cr_expect_eq(f.err.code, ERROR_REFUSED);
+}
+
 Test(plan, prune_never_empties_a_host)
 {
 	f.options.prune = true;
