@@ -165,9 +165,10 @@ check-race: $(RACE)
 check-docs: $(BUILD)/drey
 	@$(call tallied,docs)$(MAKE) docs-check
 
-# Needs root: real hosts in namespaces of this machine.
+# Needs root: real hosts in namespaces of this machine. So many fleets of them at once.
+FLEETS ?= 2
 check-e2e: $(BUILD)/drey
-	@DREY=$(abspath $<) $(call tallied,e2e)tests/e2e/run
+	@DREY=$(abspath $<) $(call tallied,e2e)tests/e2e/run -j $(FLEETS)
 
 # What depends on the engine's age. check-e2e has it on the engine of this machine, which on Debian 12 is
 # the oldest; here it is once more on that of Debian's stable release, and by check-engines on all. Their root
@@ -177,7 +178,7 @@ STABLE ?= trixie
 ENGINES ?= machine trixie testing trixie+containerd
 
 check-traps: $(BUILD)/drey
-	@DREY=$(abspath $<) DREY_E2E_ENGINE=$(STABLE) $(call tallied,traps)tests/e2e/run $(TRAPS)
+	@DREY=$(abspath $<) DREY_E2E_ENGINE=$(STABLE) $(call tallied,traps)tests/e2e/run -j $(FLEETS) $(TRAPS)
 
 .PHONY: check-engines
 check-engines: $(BUILD)/drey

@@ -139,6 +139,45 @@ static json_t *usual_value(const struct import *import, const struct import_item
 	return NULL;
 }
 
+/* The list that engines have of their own, which grows with their age (moby oci/defaults.go). */
+static bool is_engines_list(const json_t *paths, const char *const *always)
+{
+	const json_t *path;
+	size_t i;
+
+	for (; *always; always++) {
+		bool found = false;
+
+		json_array_foreach (paths, i, path)
+			found |= str_eq(json_string_value(path), *always);
+		if (!found)
+			return false;
+	}
+	json_array_foreach (paths, i, path) {
+		const char *s = json_string_value(path) ?: "";
+
+		if (!str_has_prefix(s, "/proc/") && strcmp(s, "/sys/firmware") != 0 &&
+		    !str_has_prefix(s, "/sys/devices/"))
+			return false;
+	}
+	return true;
+}
+
+/* Paths of /proc and /sys that the container can't see or write: none at all is a choice too, but
+ * for a privileged container, which never has any. */
+static bool has_own_paths(const struct import_item *item, const char *key)
+{
+	static const char *const masked[] = { "/proc/kcore", "/proc/keys", "/proc/timer_list",
+					      "/sys/firmware", NULL };
+	static const char *const read_only[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+						 NULL };
+	const json_t *paths = json_object_get(item->object->observed, key);
+
+	return !json_is_true(json_object_get(item->object->observed, "privileged")) &&
+	       json_is_array(paths) &&
+	       !is_engines_list(paths, strcmp(key, "masked_paths") == 0 ? masked : read_only);
+}
+
 /* Silence compares with anything there, so the comparison asks for none of them; a replacement
  * without them would be another container nevertheless. */
 static void take_daemon_rows(struct import *import, struct import_item *item)
@@ -146,6 +185,12 @@ static void take_daemon_rows(struct import *import, struct import_item *item)
 	schema_foreach (&container_schema, field) {
 		const json_t *value = json_object_get(item->object->observed, field->key);
 
+		if (strcmp(field->key, "masked_paths") == 0 ||
+		    strcmp(field->key, "readonly_paths") == 0) {
+			if (has_own_paths(item, field->key))
+				import_take_row(import, item, field->key);
+			continue;
+		}
 		if (field->origin != ORIGIN_DAEMON || json_is_null(value) || !value ||
 		    (field->type->shape != SHAPE_SCALAR && is_nothing(value)))
 			continue;
@@ -203,12 +248,6 @@ static void note_unsaid(struct import *import, struct import_item *item)
 				    "lose that",
 				    unsaid[i].what);
 	}
-	const json_t *masked = json_object_get(host_config_of(item->object), "MaskedPaths");
-	if (json_is_array(masked) && json_array_size(masked) == 0 &&
-	    !has_row("/HostConfig/MaskedPaths"))
-		import_note(import, item,
-			    "it sees all of /proc and /sys (systempaths=unconfined), which no "
-			    "manifest can say: a replacement would not");
 }
 
 static bool looks_secret(const char *name)

@@ -216,12 +216,12 @@ done
 
 echo '# killed after the copy, and a user has written since, on the old one: copied anew, with that'
 data 'on_change: migrate' 'labels: { v: last }'
-killed_rules=(--rule 'POST /containers/create nth=3- hang=1')
+killed_rules=(--rule 'POST /containers/create nth=4- hang=1')
 with "${killed_rules[@]}"
 "$DREY" apply -f "$m" --yes >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
 pid=$!
 moving() {
-	[ "$(requests fault POST /containers/create)" -ge 3 ]
+	[ "$(requests fault POST /containers/create)" -ge 4 ]
 }
 wait_until 60 moving
 kill -KILL "$pid"

@@ -67,7 +67,7 @@ done
 serve
 apply 0 m
 stop_faultproxy several
-assert_eq "$(count '^POST .*/images/create')" 1 'pulls'
+assert_eq "$(count '^POST .*/images/create[?]fromImage=')" 1 'pulls'
 assert_eq "$(overlap '^POST .*/containers/create')" 0 'creates that share a volume'
 
 # A failure blocks what needs it and nothing else; what waits for another comes after it.
