@@ -271,41 +271,23 @@ static bool is_named(const json_t *inspect, const void *ctx)
 	return strcmp(inspect_name(inspect), ctx) == 0;
 }
 
-/* An engine that is just starting the container again has no network of it to write the new name
- * into ("sandbox ... not found", daemon/rename.go), and takes it back: a moment later it has. */
-static bool is_between_starts(const json_t *inspect, const struct error *failed)
-{
-	return failed->code == ERROR_REMOTE &&
-	       (inspect_is(inspect, "restarting") || inspect_is_live(inspect)) &&
-	       strstr(failed->text, "sandbox");
-}
-
 int call_rename(struct pass *pass, const char *id, const char *name, struct error *err)
 {
-	enum { TRIES = 20 };
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/rename?name=%s", id, name);
+	struct engine_request request = { .method = "POST", .path = path };
+	struct error failed = ERROR_INIT;
+	json_t *inspect = NULL;
 
-	for (int i = 0; i < TRIES; i++) {
-		struct engine_request request = { .method = "POST", .path = path };
-		struct error failed = ERROR_INIT;
-		json_t *inspect = NULL;
-
-		if (i > 0 && call_pause(pass, CONTAINER_POLL_MS, err) < 0)
-			return -1;
-		error_clear(err);
-		if (post_until(pass, id, &request, is_named, name, err) == 0)
-			return 0;
-		/* Engines refuse to give a container the name that it has. */
-		bool seen = call_inspect(pass, id, &inspect, &failed) == 0 && inspect;
-		bool named = seen && is_named(inspect, name);
-		bool again = seen && is_between_starts(inspect, err);
-		json_decref(inspect);
-		if (named)
-			error_clear(err);
-		if (named || !again)
-			return named ? 0 : error_wrap(err, "rename to %s", name);
-	}
-	return error_wrap(err, "rename to %s", name);
+	if (post_until(pass, id, &request, is_named, name, err) == 0)
+		return 0;
+	/* Engines refuse to give a container the name that it has. */
+	bool named = call_inspect(pass, id, &inspect, &failed) == 0 && inspect &&
+		     is_named(inspect, name);
+	json_decref(inspect);
+	if (!named)
+		return error_wrap(err, "rename to %s", name);
+	error_clear(err);
+	return 0;
 }
 
 static bool has_policy(const json_t *inspect, const void *ctx)

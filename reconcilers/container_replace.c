@@ -145,11 +145,18 @@ int replacement_swap_names(struct replacement *r, struct error *err)
 	if (!inspect || inspect_is(inspect, "removing"))
 		r->old_id = NULL;
 	json_decref(inspect);
+	/* One that counts though it does not stay up can't be renamed either. */
+	if (r->found_wanting && call_stop(r->pass, r->new_id, err) < 0)
+		return error_wrap(err, "stop the new one, to rename it");
 	step(r, "rename");
 	/* Until the second one is done the name resolves to neither: nothing comes in between. */
 	if (r->old_id && rename_running(r, err) < 0)
 		return -1;
-	return call_rename(r->pass, r->new_id, r->name, err) < 0 ? -1 : disarm_old(r, err);
+	if (call_rename(r->pass, r->new_id, r->name, err) < 0)
+		return -1;
+	if (r->found_wanting && call_start(r->pass, r->new_id, err) < 0)
+		return error_wrap(err, "start");
+	return disarm_old(r, err);
 }
 
 int replacement_finish(struct replacement *r, struct error *err)
