@@ -7,6 +7,7 @@
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "reconcilers/container_calls.h"
 #include "reconcilers/container_codec.h"
 #include "reconcilers/container_compare.h"
 #include "reconcilers/container_deploy.h"
@@ -482,6 +483,33 @@ static void drop_macs(const struct pass *pass, const struct object *object, json
 		json_object_del(endpoint, "mac_address");
 }
 
+/* Engines from 25.0 on forget the addresses of an endpoint whose container is stopped; that of the
+ * first network still stands in Config.MacAddress. What an engine does not tell is no difference.
+ */
+static void fill_macs(const struct pass *pass, const struct object *object, json_t *observed)
+{
+	const struct resource *want = desired_find(
+		pass->desired, "Container", object->ours ? object->own.name : object->engine_name);
+	const char *first =
+		text(json_object_get(object->inspect, "HostConfig"), "NetworkMode") ?: "";
+	json_t *networks = json_object_get(observed, "networks");
+	json_t *endpoint = json_object_get(networks, first), *wanted;
+	json_t *mac = json_object_get(observed, "mac_address");
+	const char *name;
+
+	if (!writes_mac(want) || inspect_is_live(object->inspect))
+		return;
+	if (endpoint && mac && !json_object_get(endpoint, "mac_address"))
+		json_object_set(endpoint, "mac_address", mac);
+	json_object_foreach ((json_t *)resource_get(want, "networks"), name, wanted) {
+		endpoint = json_object_get(networks, network_engine_name(pass, name));
+		if (endpoint && text(wanted, "mac_address") &&
+		    !json_object_get(endpoint, "mac_address"))
+			json_object_set_new(endpoint, "mac_address",
+					    mac_normalize(text(wanted, "mac_address")));
+	}
+}
+
 /* On the host's network the name is the host's where none is asked for. */
 static void refine_hostname(const struct pass *pass, json_t *observed)
 {
@@ -500,6 +528,7 @@ void container_refine(const struct pass *pass, struct object *object)
 	if (json_is_object(json_object_get(observed, "networks"))) {
 		refine_networks(pass, object, observed);
 		drop_macs(pass, object, json_object_get(observed, "networks"));
+		fill_macs(pass, object, observed);
 	}
 	refine_hostname(pass, observed);
 	/* See resolve_mac(). */

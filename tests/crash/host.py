@@ -59,7 +59,7 @@ class Host:
         self.address = self.read("address")
         os.makedirs(self.scratch, exist_ok=True)
         self.victim = None
-        self.proxy = faultproxy.Proxy(self.path("/run/docker.sock"), [], None, lambda: self.victim)
+        self.proxy = faultproxy.Proxy(self.path("/run/docker.sock"), [], None, victim=lambda: self.victim)
         self.log = []
         self.proxy.log = lambda event, **fields: self.log.append((event, fields))
 
