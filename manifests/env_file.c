@@ -64,15 +64,18 @@ const struct schema env_file_schema = {
 static json_t *parse_files(struct decode *decode, const struct field *field,
 			   const struct node *node)
 {
-	struct node *alone[] = { (struct node *)node };
-	struct node list = *node;
+	struct node *list, **alone;
 
 	if (node->type == NODE_SEQUENCE)
 		return type_objects.parse(decode, field, node);
-	list.type = NODE_SEQUENCE;
-	list.values = alone;
-	list.count = ARRAY_SIZE(alone);
-	return type_objects.parse(decode, field, &list);
+	list = arena_new_of(decode->diagnostics->arena, struct node);
+	alone = arena_new_of(decode->diagnostics->arena, struct node *);
+	*alone = (struct node *)node;
+	*list = *node;
+	list->type = NODE_SEQUENCE;
+	list->values = alone;
+	list->count = 1;
+	return type_objects.parse(decode, field, list);
 }
 
 static void print_files(const struct field *field, const json_t *value, struct str *out)

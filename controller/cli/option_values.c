@@ -51,7 +51,10 @@ int option_max_failures(const char *text, struct max_failures *ret_max, struct e
 				 "--max-failures: '%s' is no number of hosts such as 3, nor a "
 				 "share of them such as 10%%",
 				 text);
-	*ret_max = percent ? (struct max_failures){ .percent = (int)number }
-			   : (struct max_failures){ .number = (int)number };
+	*ret_max = (struct max_failures){ 0 };
+	if (percent)
+		ret_max->percent = (int)number;
+	else
+		ret_max->number = (int)number;
 	return 0;
 }
