@@ -149,7 +149,7 @@ expect_exit 0 "$DREY" volume confirm data -f "$m" --yes
 echo '# whatever goes wrong: the old one serves on, and nothing is left of the new one'
 data 'on_change: migrate' 'labels: { v: "2" }'
 ids=$(docker_on_h1 ps -q --no-trunc | sort)
-for rule in 'PUT /archive drop=before' 'PUT /archive reply=500 body="no unpacking today"' 'GET /archive nth=2- cut=500000' \
+for rule in 'PUT /archive.path=%2F. drop=before' 'PUT /archive.path=%2F. reply=500 body="no unpacking today"' 'GET /archive nth=2- cut=500000' \
 	'GET /archive nth=3- cut=500000' 'POST /volumes/create reply=500 body="no marker today"'; do
 	with --rule "$rule"
 	apply 3 "$m"
@@ -216,12 +216,12 @@ done
 
 echo '# killed after the copy, and a user has written since, on the old one: copied anew, with that'
 data 'on_change: migrate' 'labels: { v: last }'
-killed_rules=(--rule 'POST /containers/create nth=4- hang=1')
+killed_rules=(--rule 'POST /containers/create.name=user hang=1')
 with "${killed_rules[@]}"
 "$DREY" apply -f "$m" --yes >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
 pid=$!
 moving() {
-	[ "$(requests fault POST /containers/create)" -ge 4 ]
+	[ "$(requests fault POST /containers/create.name=user)" -ge 1 ]
 }
 wait_until 60 moving
 kill -KILL "$pid"
@@ -259,7 +259,7 @@ data 'on_change: migrate' "driver_opts: { type: none, o: bind, device: $dir }" '
 with
 apply 0 "$m"
 [ "$(current)" != "$bound" ] || fail 'it was not moved'
-assert_eq "$(requests fault PUT /archive)" 0
+assert_eq "$(requests fault PUT /archive.path=%2F.)" 0
 expect_exit 0 "$DREY" volume confirm data -f "$m" --yes
 [ -e "$(host_path h1 $dir)/entry" ] || fail 'the files went with the old one'
 
