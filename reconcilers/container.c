@@ -7,7 +7,6 @@
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
-#include "controller/host/empty_image.h"
 #include "reconcilers/container_calls.h"
 #include "reconcilers/container_codec.h"
 #include "reconcilers/container_compare.h"
@@ -322,8 +321,6 @@ static int container_listed(struct pass *pass, const json_t *list, struct error 
 
 static void container_prepare(struct pass *pass)
 {
-	if (pass->writes)
-		pass_queue_image(pass, EMPTY_IMAGE);
 	for (size_t i = 0; i < pass->desired->count; i++) {
 		const struct resource *want = pass->desired->resources[i];
 

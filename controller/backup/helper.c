@@ -97,7 +97,7 @@ static int make(struct helper *helper, const struct helper_options *options, str
 		return -1;
 	if (create(helper, options, err) == 0)
 		return 0;
-	empty_image_remove(&helper->image, helper->engine);
+	empty_image_settle(&helper->image, helper->engine);
 	return -1;
 }
 
@@ -130,7 +130,7 @@ int helper_close(struct helper *helper, struct error *err)
 
 	if (rc < 0 && err->code == ERROR_NOT_FOUND)
 		rc = 0;
-	empty_image_remove(&helper->image, helper->engine);
+	empty_image_settle(&helper->image, helper->engine);
 	free(helper->id);
 	free(helper);
 	return rc < 0 ? error_wrap(err, "remove the helper container") : 0;

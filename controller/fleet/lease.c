@@ -288,11 +288,16 @@ static int try_once(struct lease *lease, const struct lease_options *options,
 					      &reply, err);
 
 	json_decref(body);
+	*ret_holder = (struct lease_holder){ 0 };
+	*ret_taken = rc == 0 && json_string_value(json_object_get(reply, "Id"));
+	if (*ret_taken)
+		lease->id = xstrdup(json_string_value(json_object_get(reply, "Id")));
 	json_decref(reply);
+	if (*ret_taken)
+		return 0;
 	struct error created = *err;
 	error_clear(err);
-	*ret_holder = (struct lease_holder){ 0 };
-	/* Whatever the answer was: whose it is is what the engine says afterwards. */
+	/* Whatever the answer was: whose it is is what the engine says now. */
 	int judged = judge(lease, ret_holder, ret_taken, &reply, err);
 	json_decref(reply);
 	if (judged < 0 || *ret_taken || rc == 0 || created.code == ERROR_CONFLICT)
@@ -372,8 +377,7 @@ int lease_take(struct engine *engine, const struct lease_options *options, struc
 	lease_holder_uid(lease->uid);
 	atomic_init(&lease->beat_ms, boot_ms());
 	if (wait_for_it(lease, options, err) < 0) {
-		if (*lease->image.imported)
-			empty_image_remove(&lease->image, engine);
+		empty_image_settle(&lease->image, engine);
 		free_lease(lease);
 		return -1;
 	}
@@ -381,7 +385,7 @@ int lease_take(struct engine *engine, const struct lease_options *options, struc
 	atomic_store(&lease->beat_ms, boot_ms());
 	if (start_beats(lease, err) < 0) {
 		(void)!remove_container(engine, lease->id, &ignored);
-		empty_image_remove(&lease->image, engine);
+		empty_image_settle(&lease->image, engine);
 		free_lease(lease);
 		return -1;
 	}
@@ -400,6 +404,6 @@ void lease_release(struct lease *lease)
 	engine_set_guard(lease->engine, NULL, NULL);
 	/* By its ID: where another holds it by now, that one is not touched. */
 	(void)!remove_container(lease->engine, lease->id, &ignored);
-	empty_image_remove(&lease->image, lease->engine);
+	empty_image_settle(&lease->image, lease->engine);
 	free_lease(lease);
 }

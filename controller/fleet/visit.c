@@ -5,7 +5,6 @@
 #include "controller/base/str.h"
 #include "controller/fleet/lease.h"
 #include "controller/host/address.h"
-#include "controller/host/empty_image.h"
 #include "controller/state/lock.h"
 
 #include <string.h>
@@ -264,10 +263,9 @@ static int begin(struct visit *visit, struct error *err)
 /* What a drey that died left of its lease goes even where there is nothing to change. */
 static void clear_leavings(struct visit *visit)
 {
-	const struct observed *observed = &visit->pass.observed;
 	struct error ignored = ERROR_INIT;
 
-	if (!visit->pass.writes || (!observed->leased && !pass_image(&visit->pass, EMPTY_IMAGE)))
+	if (!visit->pass.writes || !visit->pass.observed.leased)
 		return;
 	visit->options.lock_timeout_ms = 0;
 	if (visit_begin_change(visit, &ignored) < 0)

@@ -89,6 +89,7 @@ int empty_image_create_container(struct empty_image *image, struct engine *engin
 
 	json_object_set_new(body, "Image", json_string(EMPTY_IMAGE));
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		error_clear(err);
 		rc = engine_post(engine, path, body, ret_reply, err);
 		if (rc == 0 || (err->code != ERROR_NOT_FOUND && !is_lost(err)) ||
 		    (is_lost(err) && !is_missing(engine)))
@@ -99,18 +100,18 @@ int empty_image_create_container(struct empty_image *image, struct engine *engin
 	return rc;
 }
 
-static void remove_one(struct engine *engine, const char *reference)
+void empty_image_settle(const struct empty_image *image, struct engine *engine)
 {
-	CLEANUP(cleanup_free) char *path = engine_path("/images/%s", reference);
 	struct error ignored = ERROR_INIT;
+	json_t *kept = NULL;
 
-	if (engine_delete(engine, path, &ignored) < 0)
-		error_clear(&ignored);
-}
+	if (!*image->imported)
+		return;
+	if (engine_get(engine, "/images/" EMPTY_IMAGE "/json", &kept, &ignored) == 0 &&
+	    strcmp(json_string_value(json_object_get(kept, "Id")) ?: "", image->imported) != 0) {
+		CLEANUP(cleanup_free) char *path = engine_path("/images/%s", image->imported);
 
-void empty_image_remove(const struct empty_image *image, struct engine *engine)
-{
-	remove_one(engine, EMPTY_IMAGE);
-	if (*image->imported)
-		remove_one(engine, image->imported);
+		(void)!engine_delete(engine, path, &ignored);
+	}
+	json_decref(kept);
 }

@@ -2,11 +2,11 @@
 /*
  * Containers that are created and never started: they hold a volume for a backup, or a lock. Their
  * image is one of nothing, imported for the purpose, so that none need be pulled and none of the
- * user's is in use by them.
+ * user's is in use by them. It stays on the host: it has no bytes, and each change needs it.
  *
- * An import moves the tag, and the image that had it stays nameless for as long as a container
- * uses it, and after. So there is an import only where the engine has none, and who imported one
- * removes it by its ID too: two that import at the same moment leave nothing behind.
+ * An import moves the tag, and the image that had it stays nameless. So there is an import only
+ * where the engine has none, and who imported one looks at the end whether another did so at the
+ * same moment.
  */
 #pragma once
 
@@ -23,5 +23,5 @@ struct empty_image {
 MUST_CHECK int empty_image_create_container(struct empty_image *image, struct engine *engine,
 					    const char *name, json_t *body, json_t **ret_reply,
 					    struct error *err);
-/* Another container may still use it: the last one takes it away. */
-void empty_image_remove(const struct empty_image *image, struct engine *engine);
+/* After the container is gone: what was imported here goes where another import took the tag. */
+void empty_image_settle(const struct empty_image *image, struct engine *engine);

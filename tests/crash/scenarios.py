@@ -139,11 +139,50 @@ class Rename(Scenario):
             raise Failed("left and right have not swapped their names")
 
 
-class Restore(Scenario):
+class StartFirst(Scenario):
+    """Another image, the new container up before the old one stops: nobody is ever without the service."""
+    before = [FRONT, container(networks={"front": {"aliases": ["www"]}}, deploy={"update_config": {"order": "start-first"}})]
+    after = [FRONT, container(image="busy:2", networks={"front": {"aliases": ["www"]}},
+                              deploy={"update_config": {"order": "start-first"}})]
+    services = ("web",)
+    whole_volumes = []
+
+    def check(self, host, containers):
+        super().check(host, containers)
+        if "www" not in containers["web"]["NetworkSettings"]["Networks"]["front"]["Aliases"]:
+            raise Failed(f"web is on {containers['web']['NetworkSettings']['Networks']}")
+
+
+class Was(Scenario):
+    """New names of a network and of a service that runs: the one is made anew beneath the other, which is renamed."""
+    before = STACK + [web()]
+    after = [("Network", "edge", {}, {"was": ["front"]}), ("Volume", "stock", {}, {"was": ["data"]}),
+             container("shop", metadata={"was": ["web"]}, networks=["edge"], volumes=["stock:/data", "/scratch"])]
+    command = ("apply", "--yes", "--prune")
+    services = ("web",)
+    containers = {"shop": "running"}
+    networks = ["edge"]
+
+
+class Generations(Scenario):
+    """The service is moved to a new generation of its volume, and the old one stays."""
+    leftovers = {"Volume/data"}
+    services = ("web",)
+
+    def check_volumes(self, host, containers):
+        """The old generation stays, and so does a whole one that an interrupted run had made; each whole one has its
+        marker, and nothing else is there."""
+        mounted = set(mounts(containers["web"]).values())
+        found = set(host.volumes()) - mounted - {"data"}
+        whole = {name.removesuffix(".drey-verified") for name in found if name.endswith(".drey-verified")}
+        stray = {name for name in found if name.removesuffix(".drey-verified") not in whole}
+        if stray or mounts(containers["web"])["/data"] not in whole:
+            raise Failed(f"volumes {sorted(host.volumes())}, mounted {sorted(mounted)}")
+
+
+class Restore(Generations):
     """A volume from its backup, while its data of today stay in the old generation."""
     command = ("backup", "restore", "data", "--yes")
-    leftovers = {"Volume/data"}  # the old generation
-    services = ("web",)
 
     def __init__(self, host):
         self.before = STACK + [web(), ("Backup", "nightly", {"volumes": ["data"], "directory": host.backups})]
@@ -158,19 +197,19 @@ class Restore(Scenario):
         super().check(host, containers)
         expect_files(host, "data", {"kept": "scribbled over\n"})
 
-    def check_volumes(self, host, containers):
-        """The old generation stays, and so does a whole one that an interrupted restore had made; each whole one has
-        its marker, and nothing else is there."""
-        mounted = set(mounts(containers["web"]).values())
-        found = set(host.volumes()) - mounted - {"data"}
-        whole = {name.removesuffix(".drey-verified") for name in found if name.endswith(".drey-verified")}
-        stray = {name for name in found if name.removesuffix(".drey-verified") not in whole}
-        if stray or mounts(containers["web"])["/data"] not in whole:
-            raise Failed(f"volumes {sorted(host.volumes())}, mounted {sorted(mounted)}")
+
+class Migrate(Generations):
+    """Another label of a volume: its files are copied to a new one."""
+    before = STACK + [web()]
+    after = [FRONT, ("Volume", "data", {"labels": {"tier": "data"}, "on_change": "migrate"}), web()]
+
+    def check(self, host, containers):
+        super().check(host, containers)
+        expect_files(host, "data", DATA)
 
 
 SCENARIOS = {"create": Create, "image": Image, "network": Network, "update": Update, "prune": Prune, "rename": Rename,
-             "restore": Restore}
+             "restore": Restore, "start-first": StartFirst, "was": Was, "migrate": Migrate}
 
 
 def scenario(name, host):

@@ -46,7 +46,9 @@ expect_exit() {
 	"$@" >"$WORK/stdout" 2>"$WORK/stderr" </dev/null || status=$?
 	[ "$status" = "$wanted" ] && return
 	sed 's/^/    stdout| /' "$WORK/stdout" >&2
-	sed 's/^/    stderr| /' "$WORK/stderr" >&2
+	# What went wrong comes last: of a long log only the end is shown.
+	grep -v '^drey: ' "$WORK/stderr" | sed 's/^/    stderr| /' >&2 || :
+	grep '^drey: ' "$WORK/stderr" | sed 's/^/    stderr| /' >&2 || :
 	fail "\"$*\" ended with $status, not $wanted"
 }
 
