@@ -315,28 +315,40 @@ int call_set_policy(struct pass *pass, const char *id, const char *policy, struc
 
 /* --- delete --- */
 
-/* An engine that answers "removal is already in progress" is waited for. */
-static int wait_until_gone(struct pass *pass, const char *id, struct error *err)
+int call_await_gone(struct pass *pass, const char *id, struct error *err)
 {
 	int64_t deadline_ms = io_now_ms() + GONE_TIMEOUT_MS;
+	json_t *inspect = NULL;
 
 	for (;;) {
-		struct error failed = ERROR_INIT;
-		json_t *inspect = NULL;
-
-		if (call_inspect(pass, id, &inspect, &failed) < 0)
+		if (call_inspect(pass, id, &inspect, err) < 0)
 			return -1;
-		if (!inspect) {
-			error_clear(err);
+		if (!inspect)
 			return 0;
-		}
-		bool removing = inspect_is(inspect, "removing") || inspect_is(inspect, "dead");
 		json_decref(inspect);
-		if (!removing || io_now_ms() > deadline_ms)
-			return -1;
+		if (io_now_ms() > deadline_ms)
+			return error_set(err, ERROR_TIMEOUT, "it is still there after %d s",
+					 GONE_TIMEOUT_MS / 1000);
 		if (call_pause(pass, CONTAINER_POLL_MS, err) < 0)
 			return -1;
 	}
+}
+
+/* An engine that answers "removal is already in progress" is waited for. */
+static int wait_until_removed(struct pass *pass, const char *id, struct error *err)
+{
+	struct error failed = ERROR_INIT;
+	json_t *inspect = NULL;
+
+	if (call_inspect(pass, id, &inspect, &failed) < 0)
+		return -1;
+	bool removing =
+		!inspect || inspect_is(inspect, "removing") || inspect_is(inspect, "dead");
+	json_decref(inspect);
+	if (!removing)
+		return -1;
+	error_clear(err);
+	return call_await_gone(pass, id, err);
 }
 
 int call_delete(struct pass *pass, const char *id, struct error *err)
@@ -350,7 +362,7 @@ int call_delete(struct pass *pass, const char *id, struct error *err)
 			error_clear(err);
 			return 0;
 		}
-		if (err->code == ERROR_CONFLICT && wait_until_gone(pass, id, err) == 0)
+		if (err->code == ERROR_CONFLICT && wait_until_removed(pass, id, err) == 0)
 			return 0;
 		if (!call_is_lost(err))
 			return -1;

@@ -53,6 +53,8 @@ MUST_CHECK int call_rename(struct pass *pass, const char *id, const char *name, 
 /* "no", "always", "unless-stopped", "on-failure", "on-failure:3". */
 MUST_CHECK int call_set_policy(struct pass *pass, const char *id, const char *policy,
 			       struct error *err);
+/* Until an engine that is removing it is done. ERROR_TIMEOUT after a minute. */
+MUST_CHECK int call_await_gone(struct pass *pass, const char *id, struct error *err);
 /* Stops it where it runs, deletes it and leaves its volumes (v=0). Gone already: success. */
 MUST_CHECK int call_delete(struct pass *pass, const char *id, struct error *err);
 

@@ -49,7 +49,23 @@ static const char *new_place(const struct replacement *r)
 
 /* --- forward --- */
 
-/* The old one may be gone by itself: an AutoRemove container is, once it is stopped. */
+/* The name is free once the engine is done with the removal, which it does not wait with its
+ * answer to a stop for. */
+static int await_removal(struct replacement *r, struct error *err)
+{
+	if (call_await_gone(r->pass, r->old_id, err) < 0)
+		return error_wrap(err, "wait until the old one, which removes itself, is gone");
+	r->old_id = NULL;
+	r->old_is_gone = true;
+	return 0;
+}
+
+static bool removes_itself(const json_t *inspect)
+{
+	return !inspect || inspect_is(inspect, "removing") ||
+	       json_is_true(json_object_get(json_object_get(inspect, "HostConfig"), "AutoRemove"));
+}
+
 static int move_old_away(struct replacement *r, struct error *err)
 {
 	json_t *inspect = NULL;
@@ -58,17 +74,14 @@ static int move_old_away(struct replacement *r, struct error *err)
 		return 0;
 	if (call_inspect(r->pass, r->old_id, &inspect, err) < 0)
 		return -1;
-	if (!inspect || inspect_is(inspect, "removing")) {
-		json_decref(inspect);
-		r->old_id = NULL;
-		return 0;
-	}
-	bool live = inspect_is_live(inspect);
+	bool live = inspect && inspect_is_live(inspect), gone = removes_itself(inspect);
 	json_decref(inspect);
 	/* An engine that was restarted since it was stopped may have started it again, and the two
 	 * must not write to the same volumes. */
 	if (live && call_stop(r->pass, r->old_id, err) < 0)
 		return error_wrap(err, "stop the old one");
+	if (gone)
+		return await_removal(r, err);
 	step(r, "rename");
 	return call_rename(r->pass, r->old_id, old_place(r), err);
 }
@@ -142,9 +155,10 @@ int replacement_swap_names(struct replacement *r, struct error *err)
 	if (call_inspect(r->pass, r->old_id, &inspect, err) < 0)
 		return -1;
 	/* It may have ended and gone meanwhile. */
-	if (!inspect || inspect_is(inspect, "removing"))
-		r->old_id = NULL;
+	bool gone = !inspect || inspect_is(inspect, "removing");
 	json_decref(inspect);
+	if (gone && await_removal(r, err) < 0)
+		return -1;
 	/* One that counts though it does not stay up can't be renamed either. */
 	if (r->found_wanting && call_stop(r->pass, r->new_id, err) < 0)
 		return error_wrap(err, "stop the new one, to rename it");
@@ -240,6 +254,8 @@ int replacement_undo(struct replacement *r, struct error *err)
 {
 	struct error of_sharers = ERROR_INIT;
 
+	if (r->old_is_gone)
+		return 0;
 	step(r, "undo");
 	int rc = sharers_undo(r, &of_sharers);
 	if (replacement_put_back(r, err) < 0)
@@ -346,6 +362,9 @@ static int fail(struct replacement *r, struct error *err)
 {
 	struct error undo = ERROR_INIT;
 
+	if (r->old_is_gone)
+		return error_hint(err, "the old container was removed when it stopped, so there is "
+				       "nothing to go back to: the new one stays as it is");
 	if (may_hold(r)) {
 		step(r, "hold, as failure_action says");
 		if (replacement_hold(r, &undo) == 0)

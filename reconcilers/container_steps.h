@@ -59,6 +59,7 @@ struct replacement {
 	bool stop_is_doubtful;	     /* the answer got lost: the engine may still be at it */
 	bool start_first;	     /* the old one is not stopped before the end */
 	bool found_wanting;	     /* the new one did not pass the gate */
+	bool old_is_gone;	     /* removed by itself: the new one is all there is */
 	struct replacement *sharers; /* of ours, replaced with it; want NULL: only stopped */
 	size_t sharer_count;
 };
@@ -86,7 +87,8 @@ MUST_CHECK int replacement_hold(struct replacement *replacement, struct error *e
 MUST_CHECK int replacement_finish(struct replacement *replacement, struct error *err);
 /* Removes the new one; the old one has its name and policy again, and is not started. */
 MUST_CHECK int replacement_put_back(struct replacement *replacement, struct error *err);
-/* The same, of its sharers too; then starts what ran. May be called at any point, again too. */
+/* The same, of its sharers too; then starts what ran. May be called at any point, again too. Does
+ * nothing where the old one is gone: the new one stays. */
 MUST_CHECK int replacement_undo(struct replacement *replacement, struct error *err);
 
 MUST_CHECK int container_replace(struct pass *pass, const struct action *action, struct error *err);
