@@ -64,6 +64,13 @@ static const struct object *foreign_user(const struct draft *draft, const struct
 	return NULL;
 }
 
+/* An image that was committed from a container of ours gives its labels to what others run from it.
+ * Without the image nobody can tell. */
+static bool may_be_foreign(const struct draft *draft, const struct object *object)
+{
+	return object->image_id && *object->image_id && !pass_image(draft->pass, object->image_id);
+}
+
 static bool is_prunable(const struct candidate *candidate)
 {
 	return !candidate->declared && !candidate->duplicate && candidate->selected &&
@@ -142,6 +149,10 @@ int draft_prune(struct draft *draft, struct error *err)
 				"no manifest declares it any more; it is kept for container "
 				"'%s', which drey has not made and which uses it",
 				user->engine_name);
+		} else if (is_prunable(candidate) && may_be_foreign(draft, action->have)) {
+			action->reason = "no manifest declares it any more; it is kept, for its "
+					 "image is gone and may have been where its labels "
+					 "came from: remove it by hand";
 		} else if (is_prunable(candidate)) {
 			action->verdict = VERDICT_REMOVE;
 			action->reason = "no manifest declares it any more";

@@ -56,10 +56,19 @@ assert_eq "$(containers h2)" 'keep old2 old3 old4 old5'
 engine h1 GET /volumes/data >/dev/null
 engine h2 GET /volumes/data >/dev/null
 diff_exits 0 "$m" --prune
+# From an image that was committed from one of ours: not ours, and with that image gone nobody can tell any more.
+engine h2 POST '/commit?container=old2&repo=committed&tag=1' >/dev/null
+engine h2 POST '/containers/create?name=copy' '{"Image":"committed:1"}' >/dev/null
 rm "$m/container-old2.yaml"
 sed -i 's/hosts: \[h1, h2\]/&, prune: true/' "$m/project.yaml"
 apply 0 "$m"
-assert_eq "$(containers h2)" 'keep old3 old4 old5'
+assert_eq "$(containers h2)" 'copy keep old3 old4 old5'
+engine h2 DELETE '/images/committed:1?force=1' >/dev/null
+diff_exits 0 "$m" --all
+assert_contains "$WORK/stdout" 'its image is gone'
+apply 0 "$m"
+assert_eq "$(containers h2)" 'copy keep old3 old4 old5'
+engine h2 DELETE /containers/copy >/dev/null
 sed -i 's/, prune: true//' "$m/project.yaml"
 
 echo '# the cap: 4, and neither host is touched although only one would be above it'

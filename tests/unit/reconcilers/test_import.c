@@ -81,9 +81,11 @@ static struct import_item *import_it(struct pass *pass, const char *name)
 	return item;
 }
 
-static const char *dump(const json_t *json)
+static const char *dump(struct pass *pass, const json_t *json)
 {
-	return json_dumps(json, JSON_SORT_KEYS | JSON_ENCODE_ANY);
+	CLEANUP(cleanup_free) char *text = json_dumps(json, JSON_SORT_KEYS | JSON_ENCODE_ANY);
+
+	return text ? arena_strdup(pass->arena, text) : "";
 }
 
 static void check_row(const struct field *field)
@@ -102,9 +104,10 @@ static void check_row(const struct field *field)
 	const struct import_item *item = import_it(pass, "c");
 	cr_expect_null(item->left_out, "%s: %s", field->key, item->left_out);
 	cr_expect_null(json_object_get(item->metadata, "ignore"), "%s: %s", field->key,
-		       dump(item->notes));
+		       dump(pass, item->notes));
 	json_t *again = body_of(pass, &item->resource);
-	cr_expect(json_equal(again, body), "%s: %s became %s", field->key, dump(body), dump(again));
+	cr_expect(json_equal(again, body), "%s: %s became %s", field->key, dump(pass, body),
+		  dump(pass, again));
 	json_decref(again);
 	json_decref(inspect);
 	json_decref(body);
@@ -132,7 +135,7 @@ static const char *spec_of(const char *config, const char *host, const char *sta
 	json_object_set(inspect, "State", pass_json(state));
 	pass_has_container(inspect, NULL);
 	const struct import_item *item = import_it(pass, "c");
-	return item->left_out ? item->left_out : dump(item->spec);
+	return item->left_out ? item->left_out : dump(pass, item->spec);
 }
 
 #define RUNNING "{'Status': 'running'}"
