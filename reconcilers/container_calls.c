@@ -342,8 +342,7 @@ static int wait_until_removed(struct pass *pass, const char *id, struct error *e
 
 	if (call_inspect(pass, id, &inspect, &failed) < 0)
 		return -1;
-	bool removing =
-		!inspect || inspect_is(inspect, "removing") || inspect_is(inspect, "dead");
+	bool removing = !inspect || inspect_is(inspect, "removing") || inspect_is(inspect, "dead");
 	json_decref(inspect);
 	if (!removing)
 		return -1;
