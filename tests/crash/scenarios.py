@@ -2,7 +2,8 @@
 """What is being done when the fault comes, and what must hold once it has been done again.
 
 A scenario has the documents `before` and `after`, the command that leads from one to the other, and the names that are
-there in the end. Documents are (kind, name, spec[, metadata]).
+there in the end. Where there is an `attempt`, that is what the run with the fault is given: it can't succeed, and in the end
+all is as `after` says. Documents are (kind, name, spec[, metadata]).
 """
 
 import os
@@ -48,7 +49,7 @@ def expect_files(host, volume, files):
 
 
 class Scenario:
-    before, after = [], []
+    before, attempt, after = [], [], []
     command = ("apply", "--yes")
     services = ()  # Containers that run before and after
     containers = {"web": "running"}  # in the end
@@ -89,6 +90,15 @@ class Image(Scenario):
     """Another image: replaced, with its anonymous volume and one who shares its network."""
     before = STACK + [web(), container("tail", network_mode="service:web")]
     after = STACK + [web(image="busy:2"), container("tail", network_mode="service:web")]
+    services = ("web", "tail")
+    containers = {"web": "running", "tail": "running"}
+
+
+class Undo(Scenario):
+    """Another image, with a command that ends at once: the old container is put back, and who shares its network."""
+    before = Image.before
+    attempt = STACK + [web(image="busy:2", command=["sh", "-c", "exit 3"]), before[-1]]
+    after = before
     services = ("web", "tail")
     containers = {"web": "running", "tail": "running"}
 
@@ -208,7 +218,7 @@ class Migrate(Generations):
         expect_files(host, "data", DATA)
 
 
-SCENARIOS = {"create": Create, "image": Image, "network": Network, "update": Update, "prune": Prune, "rename": Rename,
+SCENARIOS = {"create": Create, "image": Image, "undo": Undo, "network": Network, "update": Update, "prune": Prune, "rename": Rename,
              "restore": Restore, "start-first": StartFirst, "was": Was, "migrate": Migrate}
 
 
