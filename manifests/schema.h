@@ -66,6 +66,8 @@ enum field_flags {
 	/* Its references are resolved for each host where the document is used, not here. */
 	FIELD_LATE = 1 << 7,
 	FIELD_INSIDE = 1 << 8, /* with FIELD_PATH: an absolute one must lie in DIR as well */
+	/* A list of objects in which an element may stand twice. */
+	FIELD_REPEATS = 1 << 9,
 };
 
 /* How a canonical value and the engine's JSON correspond. NULL members mean "as it is". */

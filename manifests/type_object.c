@@ -189,7 +189,7 @@ static bool add_objects(struct decode *decode, const struct field *field, const 
 
 		str_init(&identity, 0);
 		object_identity(field->of, object, &identity);
-		if (json_object_get(seen, identity.data)) {
+		if (!(field->flags & FIELD_REPEATS) && json_object_get(seen, identity.data)) {
 			str_clear(&identity);
 			object_label(field->of, object, &identity);
 			decode_fault(decode, node, "%s is there twice",

@@ -12,6 +12,7 @@
 #include "reconcilers/container_compare.h"
 #include "reconcilers/container_deploy.h"
 #include "reconcilers/container_files.h"
+#include "reconcilers/container_hooks.h"
 #include "reconcilers/network.h"
 #include "reconcilers/pull.h"
 
@@ -715,6 +716,7 @@ static void container_verify(const struct resource *resource, struct diagnostics
 	verify_rest(&v);
 	json_decref(spec);
 	container_update_verify(resource, diagnostics);
+	container_hooks_verify(resource, diagnostics);
 }
 
 const struct reconciler reconciler_container = {

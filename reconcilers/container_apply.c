@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "controller/base/str.h"
+#include "reconcilers/container_hooks.h"
 #include "reconcilers/container_steps.h"
 #include "reconcilers/pull.h"
 
@@ -11,7 +12,7 @@ static int start(struct pass *pass, const struct action *action, const char *id,
 	if (container_wait_dependencies(pass, action, err) < 0)
 		return -1;
 	container_step(pass, action, "start");
-	if (container_start(pass, id, err) < 0)
+	if (container_bring_up(pass, action, action->want, id, err) < 0)
 		return -1;
 	return action->have ? sharers_restart(pass, action, err) : 0;
 }
@@ -50,7 +51,7 @@ static int sync_running(struct pass *pass, const struct action *action, const js
 		if (!action->restart)
 			return 0;
 		container_step(pass, action, "stop, to start it again");
-		if (call_stop(pass, id, err) < 0)
+		if (container_stop(pass, action, action->want, id, err) < 0)
 			return error_wrap(err, "stop");
 	}
 	if (start(pass, action, id, err) < 0)
@@ -91,7 +92,7 @@ static int sync_stopped(struct pass *pass, const struct action *action, const js
 	if (!inspect_is_live(inspect))
 		return 0;
 	container_step(pass, action, "stop");
-	return call_stop(pass, inspect_id(inspect), err);
+	return container_stop(pass, action, action->want, inspect_id(inspect), err);
 }
 
 static int sync_state(struct pass *pass, const struct action *action, const char *id,
@@ -184,7 +185,7 @@ static int apply_remove(struct pass *pass, const struct action *action, struct e
 		return error_set(err, ERROR_REFUSED,
 				 "a backup comes first, and there is nowhere to put it");
 	container_step(pass, action, "stop");
-	if (call_stop(pass, have->id, err) < 0) {
+	if (container_stop(pass, action, action->want, have->id, err) < 0) {
 		/* Gone while this was planned: as wanted. */
 		if (err->code != ERROR_NOT_FOUND)
 			return error_wrap(err, "stop");

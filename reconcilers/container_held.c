@@ -60,6 +60,9 @@ static bool differs(const struct pass *pass, const struct resource *want,
 	};
 	bool found = false;
 
+	/* Hooks, say, which show in no field. */
+	if (failed->own.spec && !str_eq(failed->own.spec, want->digest))
+		return true;
 	container_compare_fields(pass, &action, arena);
 	VEC_FOREACH (const struct change *, change, &action.changes.list) {
 		bool counts = true;

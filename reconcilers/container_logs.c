@@ -1,63 +1,98 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * What a container said last. Without a terminal the engine sends frames of 8 bytes of header
- * (stream, three zeros, length in big endian) and a payload, see "Stream format" of
- * https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach
- */
+/* What a container said last. */
 #include <stdint.h>
 #include <string.h>
 
 #include "controller/host/printable.h"
 #include "reconcilers/container_calls.h"
+#include "reconcilers/container_said.h"
 
 enum {
 	LINES = 10,
 	LINE_BYTES = 200,
 	TEXT_BYTES = 1000,
-	RAW_CEILING = 64 * 1024, /* of one answer: ten lines may be of any length */
-	FRAME_HEADER = 8,
 	LOG_IDLE_MS = 10 * 1000,
 	SECRET_MIN = 4, /* shorter ones are found everywhere and hide the message */
 };
 
-struct log_reader {
-	bool framed;
-	unsigned char header[FRAME_HEADER];
-	size_t header_len;
-	uint32_t left; /* of the frame's payload */
-	struct str text;
-};
+/* --- reading --- */
 
-static int take_logs(void *ctx, const char *data, size_t len, struct error *err)
+void said_init(struct said *said, bool framed, bool to_end)
 {
-	struct log_reader *reader = ctx;
+	*said = (struct said){ .framed = framed, .to_end = to_end };
+	str_init(&said->text, SAID_CEILING + 1);
+}
 
-	(void)err;
+void said_done(struct said *said)
+{
+	str_done(&said->text);
+}
+
+/* Makes room for the end of what comes, by half of the whole at a time. */
+static void make_room(struct said *said, const char **data, size_t *len)
+{
+	enum { HALF = SAID_CEILING / 2 };
+	struct str *text = &said->text;
+
+	if (*len > HALF) {
+		*data += *len - HALF;
+		*len = HALF;
+		text->len = 0;
+		said->headless = true;
+	}
+	if (text->len + *len > SAID_CEILING) {
+		memmove(text->data, text->data + text->len - HALF, HALF);
+		text->len = HALF;
+		said->headless = true;
+	}
+	text->data[text->len] = '\0';
+}
+
+static int take_header(struct said *said, char byte, struct error *err)
+{
+	const unsigned char *header = said->header;
+
+	said->header[said->header_len++] = (unsigned char)byte;
+	if (said->header_len < SAID_FRAME_HEADER)
+		return 0;
+	said->header_len = 0;
+	if (header[0] > 3 || header[1] || header[2] || header[3])
+		return error_set(err, ERROR_REMOTE, "the engine sends output that has no frames");
+	said->left = (uint32_t)header[4] << 24 | (uint32_t)header[5] << 16 |
+		     (uint32_t)header[6] << 8 | header[7];
+	return 0;
+}
+
+int said_take(void *ctx, const char *data, size_t len, struct error *err)
+{
+	struct said *said = ctx;
+
 	while (len > 0) {
-		size_t n = len;
+		size_t n = len, kept;
+		const char *end = data;
 
-		if (reader->framed && reader->left == 0) {
-			reader->header[reader->header_len++] = (unsigned char)*data++;
+		if (said->framed && said->left == 0) {
+			if (take_header(said, *data++, err) < 0)
+				return -1;
 			len--;
-			if (reader->header_len < FRAME_HEADER)
-				continue;
-			reader->header_len = 0;
-			reader->left = (uint32_t)reader->header[4] << 24 |
-				       (uint32_t)reader->header[5] << 16 |
-				       (uint32_t)reader->header[6] << 8 | reader->header[7];
 			continue;
 		}
-		if (reader->framed && n > reader->left)
-			n = reader->left;
-		str_append_n(&reader->text, data, n);
-		if (reader->text.overflow)
+		if (said->framed && n > said->left)
+			n = said->left;
+		kept = n;
+		if (said->to_end)
+			make_room(said, &end, &kept);
+		str_append_n(&said->text, end, kept);
+		if (said->text.overflow)
 			return 1;
-		reader->left -= reader->framed ? (uint32_t)n : 0;
+		said->left -= said->framed ? (uint32_t)n : 0;
 		data += n;
 		len -= n;
 	}
 	return 0;
 }
+
+/* --- for a message --- */
 
 /* Blots a value out wherever it stands. */
 static void hide_value(char *text, const char *value)
@@ -125,38 +160,50 @@ static const char *join_lines(struct pass *pass, char *text)
 	return ret;
 }
 
+const char *said_last_lines(struct pass *pass, struct said *said, const struct resource *want)
+{
+	char *text = said->text.data;
+
+	/* What a process writes may hold any byte; from here on it is text. */
+	for (size_t i = 0; i < said->text.len; i++) {
+		if (text[i] == '\0')
+			text[i] = '?';
+	}
+	/* Half a line may hold half a secret, which nothing recognises. */
+	if (said->headless) {
+		char *line = strchr(text, '\n');
+
+		text = line ? line : text + said->text.len;
+	}
+	if (want)
+		hide_secrets(text, want->secrets, want->spec);
+	set_hide_secrets(pass->set, text);
+	return join_lines(pass, text);
+}
+
 const char *call_last_lines(struct pass *pass, const char *id, const struct resource *want)
 {
 	CLEANUP(cleanup_free)
 	char *path = engine_path("/containers/%s/logs?stdout=1&stderr=1&tail=%d", id, LINES);
 	struct error ignored = ERROR_INIT;
-	struct log_reader reader = { 0 };
 	json_t *inspect = NULL;
-	const char *ret = "";
+	struct said said;
 
 	if (call_inspect(pass, id, &inspect, &ignored) < 0 || !inspect)
-		return ret;
-	reader.framed = !json_is_true(json_object_get(json_object_get(inspect, "Config"), "Tty"));
+		return "";
+	said_init(&said, !json_is_true(json_object_get(json_object_get(inspect, "Config"), "Tty")),
+		  false);
 	json_decref(inspect);
-	str_init(&reader.text, RAW_CEILING);
 	struct engine_stream stream = {
 		.request = { .method = "GET", .path = path },
-		.sink = take_logs,
-		.ctx = &reader,
+		.sink = said_take,
+		.ctx = &said,
 		.idle_timeout_ms = LOG_IDLE_MS,
 	};
 	/* A log driver that can't be read is no reason to hide what failed. */
-	if (engine_stream(pass->engine, &stream, &ignored) == 0 || reader.text.len > 0) {
-		/* What a process writes may hold any byte; from here on it is text. */
-		for (size_t i = 0; i < reader.text.len; i++) {
-			if (reader.text.data[i] == '\0')
-				reader.text.data[i] = '?';
-		}
-		if (want)
-			hide_secrets(reader.text.data, want->secrets, want->spec);
-		set_hide_secrets(pass->set, reader.text.data);
-		ret = join_lines(pass, reader.text.data);
-	}
-	str_done(&reader.text);
+	if (engine_stream(pass->engine, &stream, &ignored) < 0)
+		log_debug(pass->log, "%s", ignored.text);
+	const char *ret = said_last_lines(pass, &said, want);
+	said_done(&said);
 	return ret;
 }

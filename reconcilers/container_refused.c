@@ -10,9 +10,8 @@ const struct refused container_refused[] = {
 	{ "provider", "drey runs containers only" },
 	{ "develop", "drey runs what is built; watching sources is for the developer's machine" },
 	{ "attach", "drey does not show a container's output; its logging does" },
-	{ "post_start", "drey has no hooks; make it part of the image's entry point" },
-	{ "pre_start", "drey has no hooks; run it as a container of state: completed" },
-	{ "pre_stop", "drey has no hooks; handle stop_signal inside" },
+	{ "pre_start", "nothing runs in a container before its start; run it as a container of "
+		       "state: completed, and depend on that" },
 	{ "isolation", "drey keeps Linux containers only" },
 	{ "cpu_count", "drey keeps Linux containers only; use cpus" },
 	{ "cpu_percent", "drey keeps Linux containers only; use cpus" },

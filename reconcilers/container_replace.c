@@ -11,12 +11,17 @@
  *   create NAME.drey-new -> start -> gate -> NAME becomes NAME.drey-old -> NAME.drey-new becomes
  *   NAME -> the old one's restart policy becomes "no" -> stop and remove the old
  *
+ * Hooks: post_start belongs to the gate, pre_stop to the stop of the old one; but where the new one
+ * starts first it comes before the renames, for it may fail, and then nothing has happened yet. One
+ * that did not prove itself goes without.
+ *
  * At each point names, labels and states alone tell how far it came (container_recover.c).
  * That is also why undoing restores the restart policy before it removes the new container: the
  * new one's label is the only place where the policy is written.
  */
 #include <string.h>
 
+#include "reconcilers/container_hooks.h"
 #include "reconcilers/container_steps.h"
 #include "reconcilers/pull.h"
 
@@ -78,7 +83,7 @@ static int move_old_away(struct replacement *r, struct error *err)
 	json_decref(inspect);
 	/* An engine that was restarted since it was stopped may have started it again, and the two
 	 * must not write to the same volumes. */
-	if (live && call_stop(r->pass, r->old_id, err) < 0)
+	if (live && container_stop(r->pass, r->action, r->action->want, r->old_id, err) < 0)
 		return error_wrap(err, "stop the old one");
 	if (gone)
 		return await_removal(r, err);
@@ -88,9 +93,13 @@ static int move_old_away(struct replacement *r, struct error *err)
 
 int replacement_prove(struct replacement *r, struct error *err)
 {
-	if (container_gate(r->pass, r->action->want, r->new_id, &r->found_wanting, err) == 0)
+	const struct resource *want = r->action->want;
+
+	if (container_post_start(r->pass, r->action, want, r->new_id, &r->found_wanting, err) ==
+		    0 &&
+	    container_gate(r->pass, want, r->new_id, &r->found_wanting, err) == 0)
 		return 0;
-	if (!r->found_wanting || container_failure_action(r->action->want) != FAILURE_CONTINUE)
+	if (!r->found_wanting || container_failure_action(want) != FAILURE_CONTINUE)
 		return -1;
 	step(r,
 	     arena_printf(r->pass->arena, "go on, as failure_action says, though %s", err->text));
@@ -148,6 +157,16 @@ static int rename_running(const struct replacement *r, struct error *err)
 		       : call_rename(r->pass, r->old_id, old_place(r), err);
 }
 
+/* It counts though it did not prove itself, and goes on not to. */
+static int start_wanting(const struct replacement *r, struct error *err)
+{
+	struct error hooks = ERROR_INIT;
+
+	if (container_bring_back(r->pass, r->action, r->action->want, r->new_id, &hooks, err) < 0)
+		return error_wrap(err, "start");
+	return 0;
+}
+
 int replacement_swap_names(struct replacement *r, struct error *err)
 {
 	json_t *inspect = NULL;
@@ -168,8 +187,8 @@ int replacement_swap_names(struct replacement *r, struct error *err)
 		return -1;
 	if (call_rename(r->pass, r->new_id, r->name, err) < 0)
 		return -1;
-	if (r->found_wanting && call_start(r->pass, r->new_id, err) < 0)
-		return error_wrap(err, "start");
+	if (r->found_wanting && start_wanting(r, err) < 0)
+		return -1;
 	return disarm_old(r, err);
 }
 
@@ -226,15 +245,19 @@ static int clear_way(const struct replacement *r, struct error *err)
 	return call_rename(r->pass, r->new_id, new_place(r), err);
 }
 
-static int start_old(const struct replacement *r, struct error *err)
+int replacement_start_old(const struct replacement *r, struct error *err)
 {
+	struct error hooks = ERROR_INIT;
+
 	/* An engine goes on with a stop that nobody waits for any more: one that is started before
 	 * that is over would be stopped by it. */
 	if (r->stop_is_doubtful && call_stop(r->pass, r->old_id, err) < 0)
 		return error_wrap(err, "stop the old one");
 	step(r, "start the old one");
-	if (call_start(r->pass, r->old_id, err) < 0)
+	if (container_bring_back(r->pass, r->action, r->action->want, r->old_id, &hooks, err) < 0)
 		return error_wrap(err, "start the old one");
+	if (hooks.code != ERROR_NONE)
+		step(r, arena_printf(r->pass->arena, "go on, though %s", hooks.text));
 	return r->pause_old ? call_set_paused(r->pass, r->old_id, true, err) : 0;
 }
 
@@ -260,7 +283,8 @@ int replacement_undo(struct replacement *r, struct error *err)
 	int rc = sharers_undo(r, &of_sharers);
 	if (replacement_put_back(r, err) < 0)
 		return -1;
-	if (r->old_id && r->start_old && !r->start_first && start_old(r, err) < 0)
+	if (r->old_id && r->start_old && (!r->start_first || r->told_to_stop) &&
+	    replacement_start_old(r, err) < 0)
 		return -1;
 	if (rc == 0)
 		return sharers_start(r, err);
@@ -297,11 +321,20 @@ static int look_at_old(struct replacement *r, struct error *err)
 	return 0;
 }
 
+static int pre_stop_old(const struct replacement *r, struct error *err)
+{
+	return container_pre_stop(r->pass, r->action, r->action->want, r->old_id, err) < 0
+		       ? error_wrap(err, "stop the old one")
+		       : 0;
+}
+
 static int stop_old(struct replacement *r, struct error *err)
 {
 	if (sharers_stop(r, err) < 0)
 		return -1;
 	step(r, "stop the old one");
+	if (pre_stop_old(r, err) < 0)
+		return -1;
 	if (call_stop(r->pass, r->old_id, err) < 0) {
 		r->stop_is_doubtful = call_is_lost(err);
 		if (err->code != ERROR_NOT_FOUND)
@@ -457,7 +490,10 @@ static int wait_completed(const struct replacement *r, struct error *err)
  * one does not. */
 static int start_first(struct replacement *r, struct error *err)
 {
-	if (start_new(r, err) < 0 || replacement_swap_names(r, err) < 0)
+	if (start_new(r, err) < 0)
+		return fail(r, err);
+	r->told_to_stop = true;
+	if (pre_stop_old(r, err) < 0 || replacement_swap_names(r, err) < 0)
 		return fail(r, err);
 	return replacement_finish(r, err);
 }

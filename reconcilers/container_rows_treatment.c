@@ -4,6 +4,7 @@
 #include "reconcilers/container_codec.h"
 #include "reconcilers/container_compare.h"
 #include "reconcilers/container_deploy.h"
+#include "reconcilers/container_hooks.h"
 #include "reconcilers/container_rows.h"
 
 static const char *const states[] = { "running", "stopped", "paused", "completed", "absent", NULL };
@@ -45,6 +46,21 @@ static const struct field fields[] = {
 	  .example = "10s",
 	  .doc = "How long a container without a health check must stay up after its start "
 		 "before its replacement counts as a success." },
+	{ .key = "post_start",
+	  .type = &type_objects,
+	  .of = &container_hook_schema,
+	  .flags = FIELD_REPEATS,
+	  .example = "[{ command: [date], user: \"0\", working_dir: /tmp }]",
+	  .doc = "Commands run in it, in order, each time drey has started it, before it counts as "
+		 "started; where one fails the start has failed. Not compared: a change holds from "
+		 "the next start on." },
+	{ .key = "pre_stop",
+	  .type = &type_objects,
+	  .of = &container_hook_schema,
+	  .flags = FIELD_REPEATS,
+	  .example = "[{ command: [sync] }]",
+	  .doc = "Commands run in it, in order, before drey stops it; where one fails it is not "
+		 "stopped. Not compared: a change holds from the next stop on." },
 	{ .key = "backup_first",
 	  .type = &type_bool,
 	  .fallback = "false",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "reconcilers/backup.h"
+#include "reconcilers/container_hooks.h"
 #include "reconcilers/container_steps.h"
 #include "reconcilers/pull.h"
 
@@ -109,7 +110,8 @@ int sharers_stop(const struct replacement *r, struct error *err)
 		container_step(r->pass, r->action,
 			       arena_printf(r->pass->arena, "stop %s, which shares its namespaces",
 					    name_of(sharer)));
-		if (call_stop(r->pass, sharer->old_id, err) < 0) {
+		if (container_stop(r->pass, sharer->action, sharer->action->want, sharer->old_id,
+				   err) < 0) {
 			if (err->code != ERROR_NOT_FOUND)
 				return error_wrap(err, "stop %s", name_of(sharer));
 			error_clear(err);
@@ -177,13 +179,26 @@ int sharers_undo(struct replacement *r, struct error *err)
 int sharers_start(const struct replacement *r, struct error *err)
 {
 	for (size_t i = 0; i < r->sharer_count; i++) {
-		const struct replacement *sharer = &r->sharers[i];
+		if (!r->sharers[i].old_id || replacement_start_old(&r->sharers[i], err) == 0)
+			continue;
+		if (err->code != ERROR_NOT_FOUND)
+			return error_wrap(err, "start %s", name_of(&r->sharers[i]));
+		error_clear(err);
+	}
+	return 0;
+}
 
-		if (sharer->old_id && call_start(r->pass, sharer->old_id, err) < 0) {
-			if (err->code != ERROR_NOT_FOUND)
-				return error_wrap(err, "start %s", name_of(sharer));
-			error_clear(err);
-		}
+static int bring_up(const struct replacement *r, struct error *err)
+{
+	for (size_t i = 0; i < r->sharer_count; i++) {
+		const struct action *action = r->sharers[i].action;
+
+		if (container_bring_up(r->pass, action, action->want, r->sharers[i].old_id, err) ==
+		    0)
+			continue;
+		if (err->code != ERROR_NOT_FOUND)
+			return error_wrap(err, "start %s", name_of(&r->sharers[i]));
+		error_clear(err);
 	}
 	return 0;
 }
@@ -202,7 +217,7 @@ int sharers_restart(struct pass *pass, const struct action *action, struct error
 			r.sharers[kept++] = r.sharers[i];
 	}
 	r.sharer_count = kept;
-	return sharers_stop(&r, err) < 0 ? -1 : sharers_start(&r, err);
+	return sharers_stop(&r, err) < 0 ? -1 : bring_up(&r, err);
 }
 
 int sharer_was_replaced(struct pass *pass, const struct action *action, const char **ret_id,

@@ -58,7 +58,8 @@ struct replacement {
 	bool start_old, pause_old;   /* what it gets back to */
 	bool stop_is_doubtful;	     /* the answer got lost: the engine may still be at it */
 	bool start_first;	     /* the old one is not stopped before the end */
-	bool found_wanting;	     /* the new one did not pass the gate */
+	bool found_wanting;	     /* the new one did not prove itself */
+	bool told_to_stop;	     /* start_first: the old one has had its pre_stop */
 	bool old_is_gone;	     /* removed by itself: the new one is all there is */
 	struct replacement *sharers; /* of ours, replaced with it; want NULL: only stopped */
 	size_t sharer_count;
@@ -75,7 +76,8 @@ MUST_CHECK int replacement_create(struct replacement *replacement, struct error 
 MUST_CHECK int replacement_back_up(const struct replacement *replacement, struct error *err);
 /* From both created and the old one stopped to the gate: names, policy, start. */
 MUST_CHECK int replacement_switch(struct replacement *replacement, struct error *err);
-/* The gate; where failure_action is continue, what does not pass counts all the same. */
+/* Its post_start and the gate; where failure_action is continue, what does not pass counts all the
+ * same. */
 MUST_CHECK int replacement_prove(struct replacement *replacement, struct error *err);
 /* Start-first, past the gate: both run, the new one takes the name and the old one's policy is
  * "no". */
@@ -83,8 +85,10 @@ MUST_CHECK int replacement_swap_names(struct replacement *replacement, struct er
 /* What failed the gate is left for a look: the old one, or where that serves on the new one, gets
  * the name NAME.drey-held. */
 MUST_CHECK int replacement_hold(struct replacement *replacement, struct error *err);
-/* Past the gate: removes the old one. */
+/* Past the gate, and stopped unless it started first: removes the old one. */
 MUST_CHECK int replacement_finish(struct replacement *replacement, struct error *err);
+/* The old one, which has served before: what its post_start says is told, and costs nothing. */
+MUST_CHECK int replacement_start_old(const struct replacement *replacement, struct error *err);
 /* Removes the new one; the old one has its name and policy again, and is not started. */
 MUST_CHECK int replacement_put_back(struct replacement *replacement, struct error *err);
 /* The same, of its sharers too; then starts what ran. May be called at any point, again too. Does

@@ -6,6 +6,7 @@
 #include "controller/base/str.h"
 #include "reconcilers/container.h"
 #include "reconcilers/container_calls.h"
+#include "reconcilers/container_hooks.h"
 
 #include <poll.h>
 #include <string.h>
@@ -35,6 +36,12 @@ static bool is_job(const struct pass *pass, size_t rank)
 {
 	return rank != SIZE_MAX &&
 	       str_eq(container_wanted_state(pass->desired->resources[rank]), "completed");
+}
+
+/* Its manifest; NULL: none of ours. */
+static const struct resource *want_of(const struct pass *pass, const struct user *user)
+{
+	return user->ours && user->rank != SIZE_MAX ? pass->desired->resources[user->rank] : NULL;
 }
 
 static bool mounts(const json_t *container, const char *volume, bool *ret_writes)
@@ -245,6 +252,18 @@ static int refuse(const struct users *users, struct error *err)
 	return 0;
 }
 
+static int hold(struct pass *pass, struct user *user, enum quiesce quiesce, struct error *err)
+{
+	if (quiesce == QUIESCE_STOP &&
+	    container_pre_stop(pass, NULL, want_of(pass, user), user->id, err) < 0)
+		return error_wrap(err, "stop container %s", user->name);
+	/* Held even if the answer was lost: starting what runs is harmless. */
+	user->held = true;
+	int rc = post(pass, user, quiesce == QUIESCE_PAUSE ? "pause" : "stop", err);
+	user->doubtful = rc < 0 && call_is_lost(err);
+	return rc;
+}
+
 int users_hold(struct pass *pass, struct users *users, enum quiesce quiesce, struct error *err)
 {
 	struct error ignored = ERROR_INIT;
@@ -263,9 +282,7 @@ int users_hold(struct pass *pass, struct users *users, enum quiesce quiesce, str
 
 		if (!user->ours || (quiesce == QUIESCE_PAUSE && user->paused))
 			continue;
-		/* Held even if the answer was lost: starting what runs is harmless. */
-		user->held = true;
-		if (post(pass, user, quiesce == QUIESCE_PAUSE ? "pause" : "stop", err) == 0)
+		if (hold(pass, user, quiesce, err) == 0)
 			continue;
 		if (err->code == ERROR_NOT_FOUND) {
 			/* Gone, or replaced since the host was looked at. */
@@ -273,7 +290,6 @@ int users_hold(struct pass *pass, struct users *users, enum quiesce quiesce, str
 			error_clear(err);
 			continue;
 		}
-		user->doubtful = call_is_lost(err);
 		if (users_release(pass, users, &ignored) < 0)
 			error_hint(err, "and then: %s", ignored.text);
 		return -1;
@@ -305,15 +321,22 @@ int users_check_still(struct pass *pass, const char *engine_volume, const struct
 static int let_go(struct pass *pass, const struct user *user, enum quiesce quiesce,
 		  struct error *err)
 {
+	struct error hooks = ERROR_INIT;
+
 	if (quiesce == QUIESCE_PAUSE)
 		return call_set_paused(pass, user->id, false, err);
 	/* An engine goes on with a stop that nobody waits for any more: one that is started before
 	 * that is over would be stopped by it. */
 	if (user->doubtful && call_stop(pass, user->id, err) < 0)
 		return -1;
-	if (call_start(pass, user->id, err) < 0)
+	if (container_bring_back(pass, NULL, want_of(pass, user), user->id, &hooks, err) < 0)
 		return -1;
-	return user->paused ? call_set_paused(pass, user->id, true, err) : 0;
+	if (user->paused && call_set_paused(pass, user->id, true, err) < 0)
+		return -1;
+	if (hooks.code == ERROR_NONE)
+		return 0;
+	*err = hooks;
+	return -1;
 }
 
 static int release_one(struct pass *pass, const struct user *user, enum quiesce quiesce,

@@ -60,6 +60,17 @@ Test(container_body, says_what_is_written_and_no_more)
 	json_decref(body);
 }
 
+Test(container_body, hooks_are_no_affair_of_the_engine)
+{
+	json_t *body = body_of(web(HEAD "  post_start: [{ command: x, environment: { A: b } }]\n"
+					"  pre_stop: [{ command: x }]\n"),
+			       NULL);
+
+	expect_at(body, "/HostConfig", "{}");
+	cr_expect_eq(json_object_size(body), 3);
+	json_decref(body);
+}
+
 Test(container_body, labels_say_whose_it_is)
 {
 	json_t *body = body_of(web(HEAD "  labels: { a: b }\n"), NULL);

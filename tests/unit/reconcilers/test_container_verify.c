@@ -137,6 +137,26 @@ Test(container_verify, what_compose_has_and_drey_has_not_is_answered)
 	expect_fault("privilegd: true", "did you mean 'privileged'");
 }
 
+Test(container_verify, hooks)
+{
+	expect_fault("post_start: [{ command: ./init --all, user: app, privileged: true, "
+		     "working_dir: /srv, environment: [A=b=c] }]",
+		     NULL);
+	expect_fault("pre_stop: [{ command: [sync], environment: { A: b } }, { command: sync }]",
+		     NULL);
+	expect_fault("post_start: [{ user: app }]", "'command' is missing");
+	expect_fault("post_start: [{ command: [] }]", "post_start[0].command: it names no program");
+	expect_fault("pre_stop: [{ command: sync }, { command: [\"\", x] }]",
+		     "pre_stop[1].command: it names no program");
+	expect_fault("pre_stop: [{ command: x, working_dir: srv }]", "'srv' is not allowed");
+	expect_fault("pre_stop: [{ command: x, tty: true }]", "unknown field of hook");
+	expect_fault("pre_stop: sync", "expected a list");
+	expect_fault("pre_start: [{ command: x }]", "state: completed");
+	expect_fault("state: completed\n  post_start: [{ command: x }]", "may be over before");
+	expect_fault("state: completed\n  pre_stop: [{ command: x }]", NULL);
+	expect_fault("state: stopped\n  post_start: [{ command: x }]", NULL);
+}
+
 Test(container_verify, deploy_says_what_the_rows_say)
 {
 	expect_fault("deploy: { replicas: 1, mode: global }", NULL);
