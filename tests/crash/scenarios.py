@@ -163,6 +163,20 @@ class StartFirst(Scenario):
             raise Failed(f"web is on {containers['web']['NetworkSettings']['Networks']}")
 
 
+class Hooks(Scenario):
+    """Another image of a service with hooks: the new one has had its own, however often."""
+    HOOKS = {"post_start": [{"command": ["touch", "/started"]}], "pre_stop": [{"command": ["true"]}]}
+    before = [FRONT, container(networks=["front"], **HOOKS)]
+    after = [FRONT, container(image="busy:2", networks=["front"], **HOOKS)]
+    services = ("web",)
+    whole_volumes = []
+
+    def check(self, host, containers):
+        super().check(host, containers)
+        if "/started" not in [change["Path"] for change in host.get("/containers/web/changes") or []]:
+            raise Failed("post_start has not been run")
+
+
 class Was(Scenario):
     """New names of a network and of a service that runs: the one is made anew beneath the other, which is renamed."""
     before = STACK + [web()]
@@ -219,7 +233,7 @@ class Migrate(Generations):
 
 
 SCENARIOS = {"create": Create, "image": Image, "undo": Undo, "network": Network, "update": Update, "prune": Prune, "rename": Rename,
-             "restore": Restore, "start-first": StartFirst, "was": Was, "migrate": Migrate}
+             "restore": Restore, "start-first": StartFirst, "hooks": Hooks, "was": Was, "migrate": Migrate}
 
 
 def scenario(name, host):

@@ -184,6 +184,7 @@ before=$(state_of_host)
 apply 3 m
 assert_eq "$(state_of_host)" "$before"
 web busy:2 "post_start: [$(says good)]" 'deploy: { update_config: { failure_action: pause } }'
+diff_exits 1 m
 apply 0 m
 diff_exits 0 m
 assert_eq "$(state_of_host)" /web:running
@@ -301,7 +302,7 @@ done
 for body in 'no frames at all' '{}'; do
 	turn=$((turn + 1))
 	old=$(container_field h1 web .Id)
-	web "busy:$((turn % 2 + 1))" "post_start: [$(says hello)]"
+	web busy:1 "post_start: [$(says hello)]"
 	through "mad$turn" --rule "POST /exec/[^/]*/start reply=200 type=application/vnd.docker.raw-stream 'body=$body'" \
 		--rule 'GET /exec/[^/]*/json set=Running=false set=ExitCode=1'
 	apply 3 m

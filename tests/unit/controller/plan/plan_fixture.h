@@ -84,6 +84,7 @@ SHARED struct resource *want(const char *kind, const char *name, const char *spe
 		.metadata = keep(json_object()),
 		.spec = keep(fixture_json(spec)),
 		.secrets = keep(json_object()),
+		.digest = "d",
 	};
 	resource->defaults = keep(defaults_of(resource->kind->spec));
 	f.list[f.desired.count++] = resource;

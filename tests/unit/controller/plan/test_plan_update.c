@@ -133,6 +133,15 @@ Test(plan_update, what_is_held_is_left_alone_until_there_is_something_new)
 	cr_expect(strstr(find("Container", "web")->reason, "web.drey-held"));
 	cr_expect_eq(f.plan.unfinished, 0);
 
+	/* A hook that was put right, which is no difference. */
+	failed->own.spec = "e";
+	build();
+	cr_expect_eq(f.plan.unfinished, 1);
+	cr_expect(plan_has_differences(&f.plan));
+
+	failed->own.spec = "d";
+	build();
+	expect_verdict("Container", "web", VERDICT_REFUSE);
 	set_observed(failed, "image", "busy:0");
 	build();
 	expect_verdict("Container", "web", VERDICT_REPLACE);
