@@ -18,12 +18,12 @@ static const char *text(const json_t *object, const char *key)
 static json_t *network_names(const json_t *resolved)
 {
 	const json_t *networks = json_object_get(resolved, "networks");
-	const char *mode = text(resolved, "network_mode"), *name;
 	json_t *names = json_array(), *endpoint;
+	const char *name;
 
 	json_object_foreach ((json_t *)networks, name, endpoint)
 		json_array_append_new(names, json_string(name));
-	if (json_array_size(names) == 0 && (!mode || strcmp(mode, "bridge") == 0))
+	if (container_defaults_to_bridge(resolved))
 		json_array_append_new(names, json_string("bridge"));
 	return names;
 }

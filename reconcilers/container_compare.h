@@ -33,6 +33,10 @@ bool container_is_mount_point(const struct object *object, const char *path);
  * ID, endpoints of networks that are gone left out. */
 void container_refine(const struct pass *pass, struct object *object);
 
+/* Is it on the engine's bridge for lack of another? Not where no network is set up at all: the
+ * engine records none then, and one that runs would be given an interface by connecting it. */
+bool container_defaults_to_bridge(const json_t *resolved);
+
 /* What inspect would show if a resolved spec were created on this host now. image: answer of its
  * inspect, or NULL. *ret_warning (arena, may stay as it is): what the host can't do of it. New
  * reference. */

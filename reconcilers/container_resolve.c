@@ -386,19 +386,26 @@ static void expect_swap(json_t *expected, const json_t *info)
 	json_object_set_new(expected, "memswap_limit", json_integer(swap));
 }
 
+bool container_defaults_to_bridge(const json_t *resolved)
+{
+	const char *mode = text(resolved, "network_mode");
+
+	return (!mode || strcmp(mode, "bridge") == 0) &&
+	       json_object_size(json_object_get(resolved, "networks")) == 0 &&
+	       !json_is_true(json_object_get(resolved, "network_disabled"));
+}
+
 json_t *container_expected(const struct pass *pass, const json_t *resolved, const json_t *image,
 			   struct arena *arena, const char **ret_warning)
 {
 	const json_t *config = json_object_get(image, "Config"), *info = pass->observed.info;
 	json_t *none = image && !json_is_object(config) ? json_object() : NULL;
 	json_t *expected = schema_expect(&container_schema, resolved, none ? none : config);
-	const char *mode = text(resolved, "network_mode");
 
 	json_decref(none);
 	drop_unsupported(expected, resolved, info, arena, ret_warning);
 	expect_swap(expected, info);
-	if ((!mode || strcmp(mode, "bridge") == 0) &&
-	    json_object_size(json_object_get(expected, "networks")) == 0)
+	if (container_defaults_to_bridge(resolved))
 		json_object_set_new(expected, "networks", json_pack("{s:{}}", "bridge"));
 	return expected;
 }

@@ -2,11 +2,9 @@
 """A host of the test fleet as the crash test sees it: its engine, past drey; drey on it, with or without the proxy."""
 
 import asyncio
-import http.client
 import json
 import os
 import shutil
-import socket
 import sys
 import time
 import urllib.parse
@@ -15,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(TOP, "tests/support"))
 import faultproxy  # noqa: E402
+import unixhttp  # noqa: E402
 
 DREY = os.path.abspath(os.environ.get("DREY", os.path.join(TOP, "build/drey")))
 FLEET_TOOL = os.path.join(TOP, "tests/support/fleet")
@@ -24,17 +23,6 @@ LONGEST_RUN_S = 120
 
 class Failed(Exception):
     """What held before and after the fault does not hold."""
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("engine", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 class Run:
@@ -77,15 +65,7 @@ class Host:
     # --- the engine
 
     def engine(self, method, path, body=None):
-        connection = UnixConnection(self.path("/run/docker.sock"))
-        text = json.dumps(body) if body is not None else None
-        connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})
-        reply = connection.getresponse()
-        data = reply.read()
-        connection.close()
-        if reply.status >= 400:
-            raise RuntimeError(f"{method} {path}: {reply.status} {data.decode()}")
-        return data.decode()
+        return unixhttp.ask(self.path("/run/docker.sock"), method, path, body)
 
     def get(self, path):
         return json.loads(self.engine("GET", path))

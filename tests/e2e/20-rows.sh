@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Every row of Container, Network and Volume that has an example, on a real engine: made and read back there is no
-# difference; taken out of the manifest there is that difference and no other; and what changes in place does.
+# difference. Lost behind drey's back, taken out of the manifest, or there though no manifest says so, there is that
+# difference and no other, and apply heals it. And what changes in place does.
 . "$(dirname "$0")/lib.sh"
 
 write_host_manifests m
 sed -i 's/\[h1, h2\]/[h1]/' m/project.yaml
 rm m/host-h2.yaml
-write_document m Network front
+write_document m Network front 'hosts: [h1]'
 api=$(engine h1 GET /version | jq -r .ApiVersion)
 
 # explained KIND.FIELD WORD: what `drey explain` says behind the word.
+declare -A explanation
 explained() {
-	"$DREY" explain "$1" | sed -n "s/^  $2  *//p" | head -n 1
+	sed -n "/^  $2  */{s///p;q}" <<<"${explanation[$1]}"
 }
 
 # rows KIND: its fields.
@@ -36,31 +38,50 @@ name_of() {
 	echo "row-${1//_/-}"
 }
 
-# changes RESOURCE: the fields that differ, in one line.
-changes() {
-	jq -r --arg r "$1" '[.hosts[].actions[] | select(.kind + "/" + .name == $r) | .changes[].path | split("[")[0]
-		| split(".")[0]] | unique | join(" ")' stdout
+# read_differences: of the plan in stdout, by resource: its verdict, and the fields that differ.
+declare -A verdict differing
+read_differences() {
+	local resource is fields
+	verdict=() differing=()
+	while read -r resource is fields; do
+		verdict[$resource]=$is differing[$resource]=$fields
+	done < <(jq -r '.hosts[].actions[] | [.kind + "/" + .name, .verdict]
+		+ ([(.changes // [])[].path | split("[")[0] | split(".")[0]] | unique) | join(" ")' stdout)
 }
 
-verdict() {
-	jq -r --arg r "$1" '.hosts[].actions[] | select(.kind + "/" + .name == $r) | .verdict' stdout
+# differs_in RESOURCE [FIELD [ALLOWED]]: that field differs, and none but the allowed one besides.
+differs_in() {
+	local other
+	for other in ${differing[$1]}; do
+		[ "$other" = "${2-}" ] || [ "$other" = "${3-}" ] || fail "$1: $other differs as well"
+	done
+	case " ${differing[$1]} " in
+	*" ${2-} "*) ;;
+	*) fail "$1: only \"${differing[$1]}\" differs, not ${2-}" ;;
+	esac
 }
 
 declare -A example
 count=0
 for kind in Network Volume Container; do
+	plain=()
+	[ "$kind" != Container ] || plain=('state: stopped')
+	write "$kind" row-plain "${plain[@]}"
 	for field in $(rows "$kind"); do
+		explanation[$kind.$field]=$("$DREY" explain "$kind.$field")
 		line=$(explained "$kind.$field" example)
 		needs=$(explained "$kind.$field" 'needs      Engine API')
 		if [ -z "$line" ] || [ "$field" = image ]; then
 			continue
 		fi
 		# Only what an engine settles at the start needs one, and starting takes the longest.
+		unwatched=()
+		[ "$kind" != Container ] || unwatched=('monitor: 0s')
 		case $kind.$field in
 		Network.* | Volume.* | Container.state | Container.restart | Container.host* | Container.domainname | \
 			Container.healthcheck | Container.network* | Container.ports | Container.volumes | Container.tmpfs | \
 			Container.ipc | Container.pid | Container.uts | Container.init)
-			write "$kind" "$(name_of "$field")" "$line"
+			write "$kind" "$(name_of "$field")" "$line" "${unwatched[@]}"
 			;;
 		*) write "$kind" "$(name_of "$field")" "$line" 'state: stopped' ;;
 		esac
@@ -82,37 +103,77 @@ done
 [ "$count" -ge 60 ] || fail "only $count rows have an example"
 
 # Made and read back.
-expect_exit 0 "$DREY" apply -f m --yes
-expect_exit 0 "$DREY" diff -f m -o json
-assert_eq "$(jq -r '.hosts[].actions[] | select(.verdict != "keep" or .warning != null) | .resource' stdout)" ''
+in_step() {
+	expect_exit 0 "$DREY" apply -f m --yes
+	expect_exit 0 "$DREY" diff -f m -o json
+	assert_eq "$(jq -r '.hosts[].actions[] | select(.verdict != "keep" or .warning != null) | .resource' stdout)" ''
+}
+in_step
 
-# Taken out of the manifest: that row, and what follows from it. Silence about what the daemon decides is no difference,
-# and neither is an example that is the default.
+# What follows from a row that is not there any more.
 declare -A follows=([ports]=expose [entrypoint]=command [mem_limit]=memswap_limit [networks]=networks
-	[network_mode]=networks [uts]=hostname)
+	[network_mode]=networks [network_disabled]=networks [uts]=hostname)
+
+anew() {
+	python3 "$(dirname "$0")/anew.py" "$(host_path h1 /run/docker.sock)" "$@"
+}
+
+# heal: nobody changes a volume: it goes the way it came.
+heal() {
+	local resource
+	for resource in "${!verdict[@]}"; do
+		[ "${verdict[$resource]}" != refuse ] || engine h1 DELETE "/volumes/${resource#Volume/}"
+	done
+	in_step
+}
+
+# each_differs_unless REGEX [RESOURCE]...: that row of each, and what follows from it. Nothing where what is said of its diff
+# matches, where the example is the default, and with these resources.
+each_differs_unless() {
+	local key field resource quiet=$1
+	shift
+	for key in "${!example[@]}"; do
+		field=${key#*.} resource=${key%.*}/$(name_of "${key#*.}")
+		if [[ $(explained "$key" diff) =~ $quiet && $field != container_name ]] ||
+			[ "${example[$key]}" = "$field: $(explained "$key" default)" ] || [[ " $* " == *" $resource "* ]]; then
+			differs_in "$resource"
+		else
+			differs_in "$resource" "$field" "${follows[$field]-}"
+		fi
+	done
+}
+
+# Lost: the manifest writes it, and somebody makes the object anew without. Nothing is lost of what the daemon of itself
+# decides just so.
+anew save row- >saved
+anew make saved --as row-plain
+mapfile -t same < <(jq -r '. as $all | ["Container/row-runtime", "Container/row-cgroup"][]
+	| select($all[.].body == $all["Container/row-plain"].body)' saved)
+expect_exit 1 "$DREY" diff -f m -o json
+read_differences
+differs_in Container/row-plain
+each_differs_unless '^not compared' "${same[@]}"
+heal
+
+# Taken out of the manifest. Silence about what the daemon decides is no difference.
 for key in "${!example[@]}"; do
 	kind=${key%.*} file=$(name_of "${key#*.}")
 	file=m/${kind,,}-$file.yaml
 	grep -vF -e "  ${example[$key]}" "$file" >without && mv without "$file"
 done
 expect_exit 1 "$DREY" diff -f m -o json
-for key in "${!example[@]}"; do
-	kind=${key%.*} field=${key#*.}
-	differs=$(changes "$kind/$(name_of "$field")")
-	explained "$key" diff >said
-	if grep -q -e 'compared only when written' -e 'not compared' said ||
-		[ "${example[$key]}" = "$field: $(explained "$key" default)" ]; then
-		assert_eq "${differs/container_name/}" '' "$key"
-		continue
-	fi
-	for other in $differs; do
-		[ "$other" = "$field" ] || [ "$other" = "${follows[$field]-}" ] || fail "$key: $other differs as well"
-	done
-	case " $differs " in
-	*" $field "*) ;;
-	*) fail "$key: taken out, and only \"$differs\" differs" ;;
-	esac
-done
+read_differences
+each_differs_unless '^(not compared|compared only when written)'
+
+# Gained: somebody makes the object as it was with the row, of which the manifest says nothing. It is the same to drey.
+differences() {
+	jq '.hosts[].actions[] | {resource, verdict, changes}' stdout
+}
+differences >taken-out
+anew make saved
+expect_exit 1 "$DREY" diff -f m -o json
+differences | diff -u taken-out - || fail 'what somebody made shows other differences'
+heal
 rm m/*-row-*
 
 # What changes in place is set on the container that is there, and seen when somebody else sets it.
@@ -135,8 +196,9 @@ for field in "${live[@]}"; do
 	write Container "live-$field" "${example[Container.$field]}"
 done
 expect_exit 1 "$DREY" diff -f m -o json
+read_differences
 for field in "${live[@]}"; do
-	assert_eq "$(verdict "Container/live-$field")" update "$field"
+	assert_eq "${verdict[Container/live-$field]}" update "$field"
 done
 expect_exit 0 "$DREY" apply -f m --yes
 expect_exit 0 "$DREY" diff -f m
@@ -145,7 +207,7 @@ for field in "${live[@]}"; do
 	write Container "live-$field"
 done
 expect_exit 1 "$DREY" diff -f m -o json
+read_differences
 for field in "${live[@]}"; do
-	differs=$(changes "Container/live-$field")
-	[ "$differs" = "$field" ] || [ "$differs" = "$field ${follows[$field]-}" ] || fail "$field: $differs differ"
+	differs_in "Container/live-$field" "$field" "${follows[$field]-}"
 done

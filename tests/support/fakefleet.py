@@ -12,14 +12,14 @@ own. What was not recorded is a 404, as on a real engine; nothing changes anythi
 
 import argparse
 import asyncio
-import http.client
 import json
 import os
 import re
 import resource
 import signal
-import socket
 import time
+
+from unixhttp import UnixConnection
 
 VERSION_PREFIX = re.compile(r"^/v\d+\.\d+(?=/)")
 # What is inspected: the list, the field of it that holds the array, the field that names an object, the path.
@@ -29,16 +29,6 @@ INSPECTED = (
     ("/networks", None, "Id", "/networks/{}"),
     ("/volumes", "Volumes", "Name", "/volumes/{}"),
 )
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("engine")
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(self.path)
 
 
 def plain_path(target):

@@ -119,6 +119,18 @@ Test(container_body, the_first_network_goes_along)
 	json_decref(body);
 }
 
+Test(container_body, without_network_nothing_is_connected)
+{
+	const struct resource *want = web(HEAD "  network_disabled: true\n");
+	json_t *body = body_of(want, NULL), *names = container_networks(pass, want);
+
+	expect_at(body, "/NetworkDisabled", "true");
+	expect_at(body, "/HostConfig/NetworkMode", NULL);
+	expect_at(names, "", "[]");
+	json_decref(names);
+	json_decref(body);
+}
+
 Test(container_body, modes_have_no_networks)
 {
 	const struct resource *want = web(HEAD "  network_mode: host\n");

@@ -445,6 +445,19 @@ Test(container_compare, the_bridge_is_known_by_its_name)
 	expect(pass_compare("Container", "plain"), VERDICT_KEEP, "");
 }
 
+/* Where no network is set up the engine records none, and connecting one that runs would give it an
+ * interface after all. */
+Test(container_compare, without_network_it_is_on_no_bridge)
+{
+	json_t *inspect = recorded("plain");
+
+	host(HEAD "plain }\nspec: { image: busy:1, network_disabled: true }\n");
+	json_object_set_new(json_object_get(inspect, "Config"), "NetworkDisabled", json_true());
+	json_object_set_new(json_object_get(inspect, "NetworkSettings"), "Networks", json_object());
+	pass_has_container(inspect, "plain");
+	expect(pass_compare("Container", "plain"), VERDICT_KEEP, "");
+}
+
 /* --- state --- */
 
 static json_t *in_state(const char *name, const char *status, int exit_code)

@@ -42,10 +42,13 @@ static json_t *inspect_of(const json_t *body)
 	json_array_append_new(json_object_get(config, "Env"), json_string("PATH=/bin"));
 	if (!json_object_get(config, "Cmd") && !json_object_get(config, "Entrypoint"))
 		json_object_set_new(config, "Cmd", json_pack("[s]", "serve"));
-	inspect = json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:s}, s:{s:{s:{}}}}", "Id",
+	json_t *networks = json_is_true(json_object_get(config, "NetworkDisabled"))
+				   ? json_object()
+				   : json_pack("{s:{}}", "bridge");
+	inspect = json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:s}, s:{s:o}}", "Id",
 			    "feedfeedfeedfeed", "Name", "/c", "Image", "sha256:1111", "Config",
 			    config, "HostConfig", host, "State", "Status", "running",
-			    "NetworkSettings", "Networks", "bridge");
+			    "NetworkSettings", "Networks", networks);
 	return inspect;
 }
 
