@@ -31,7 +31,8 @@ clock_says() {
 }
 no_trace() {
 	assert_eq "$(names)" "$1" "${2-}"
-	assert_eq "$(engine h1 GET /images/json | jq -r '[.[] | select(.RepoTags == null or (.RepoTags[] | test("drey|none"))).Id] | join(" ")')" ''
+	assert_eq "$(engine h1 GET /images/json | jq -r '[.[] | .RepoTags // [] | if . == [] then "none" else .[] end
+		| select(test("drey|none"))] | join(" ")')" drey-helper:empty
 }
 # hold RULE: a drey in the background that has the lease, and hangs where the rule says.
 hold() {
