@@ -13,6 +13,9 @@
 #include "manifests/schema.h"
 
 /* container_text.c: what the process gets */
+/* What `one` makes of each text of a list, NULL of what is left out; what is no list as it is. New
+ * reference. */
+json_t *map_texts(const json_t *list, json_t *(*one)(const char *text));
 extern const struct codec codec_text;	   /* "" is silence */
 extern const struct codec codec_inherited; /* the same, and the image's value for silence */
 extern const struct codec codec_command;

@@ -12,27 +12,11 @@ enum {
 	UPLOAD_TIMEOUT_MS = 60 * 1000, /* without anything moving */
 };
 
-struct upload {
-	struct str tar;
-	size_t sent;
-};
-
-static ssize_t upload_source(void *ctx, char *buf, size_t room, struct error *err)
-{
-	struct upload *upload = ctx;
-	size_t left = upload->tar.len - upload->sent, len = left < room ? left : room;
-
-	(void)err;
-	memcpy(buf, upload->tar.data + upload->sent, len);
-	upload->sent += len;
-	return (ssize_t)len;
-}
-
 /* The directories on the way that are missing the engine makes, as root's and with 0755 (moby
  * pkg/archive, ImpliedDirectoryMode; 20.10 does the same by its umask). */
-static void pack(struct upload *upload, const struct container_file *files, size_t count)
+static void pack(struct str *tar, const struct container_file *files, size_t count)
 {
-	str_init(&upload->tar, 0);
+	str_init(tar, 0);
 	for (size_t i = 0; i < count; i++) {
 		const struct tar_file file = {
 			.path = files[i].target + 1,
@@ -44,29 +28,20 @@ static void pack(struct upload *upload, const struct container_file *files, size
 			.size = (int64_t)files[i].content->len,
 		};
 
-		tar_append(&upload->tar, &file);
+		tar_append(tar, &file);
 	}
-	tar_end(&upload->tar);
+	tar_end(tar);
 }
 
-static int send_files(struct pass *pass, const char *id, struct upload *upload, struct error *err)
+static int send_files(struct pass *pass, const char *id, const struct str *tar, struct error *err)
 {
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/archive?path=/", id);
 	int rc = -1;
 
 	/* Putting the same again changes nothing: what a lost answer means need not be asked. */
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		struct engine_stream stream = {
-			.request = { .method = "PUT", .path = path },
-			.source = upload_source,
-			.content_type = "application/x-tar",
-			.ctx = upload,
-			.idle_timeout_ms = UPLOAD_TIMEOUT_MS,
-		};
-
-		upload->sent = 0;
 		error_clear(err);
-		rc = engine_stream(pass->engine, &stream, err);
+		rc = engine_put_tar(pass->engine, path, tar, 0, UPLOAD_TIMEOUT_MS, err);
 		if (rc == 0 || !call_is_lost(err))
 			break;
 	}
@@ -77,7 +52,7 @@ int container_files_put(struct pass *pass, const struct action *action, const ch
 			struct error *err)
 {
 	const struct resource *want = action->want;
-	struct upload upload = { 0 };
+	struct str tar;
 	size_t count;
 	const struct container_file *files = container_files(want, pass->arena, &count);
 	const char *hidden;
@@ -89,9 +64,9 @@ int container_files_put(struct pass *pass, const struct action *action, const ch
 	if (hidden)
 		return error_set(err, ERROR_REFUSED, "%s", hidden);
 	container_step(pass, action, "put its files in place");
-	pack(&upload, files, count);
-	int rc = send_files(pass, id, &upload, err);
-	explicit_bzero(upload.tar.data, upload.tar.len);
-	str_done(&upload.tar);
+	pack(&tar, files, count);
+	int rc = send_files(pass, id, &tar, err);
+	explicit_bzero(tar.data, tar.len);
+	str_done(&tar);
 	return rc < 0 ? error_wrap(err, "put its files in place") : 0;
 }

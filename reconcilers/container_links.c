@@ -100,29 +100,23 @@ static json_t *encode_links(const struct field *field, const json_t *value)
 }
 
 /* "/child:/parent/alias" (moby daemon/inspect.go). */
+static json_t *decode_link(const char *text)
+{
+	const char *colon = strchr(text, ':');
+	const char *slash = colon ? strrchr(colon, '/') : NULL;
+
+	if (!colon)
+		return NULL;
+	text += *text == '/';
+	return json_pack("{s:s%, s:s}", "container", text, (size_t)(colon - text), "alias",
+			 slash ? slash + 1 : colon + 1);
+}
+
 static json_t *decode_links(const struct field *field, const json_t *at, const json_t *whole)
 {
-	json_t *list, *item;
-	size_t i;
-
 	(void)field;
 	(void)whole;
-	if (!json_is_array(at))
-		return json_incref((json_t *)at);
-	list = json_array();
-	json_array_foreach ((json_t *)at, i, item) {
-		const char *text = json_string_value(item),
-			   *colon = text ? strchr(text, ':') : NULL;
-		const char *slash = colon ? strrchr(colon, '/') : NULL;
-
-		if (!colon)
-			continue;
-		text += *text == '/';
-		json_array_append_new(list, json_pack("{s:s%, s:s}", "container", text,
-						      (size_t)(colon - text), "alias",
-						      slash ? slash + 1 : colon + 1));
-	}
-	return list;
+	return map_texts(at, decode_link);
 }
 
 const struct codec codec_links = { .encode = encode_links, .decode = decode_links };
@@ -205,28 +199,24 @@ static json_t *encode_sources(const struct field *field, const json_t *value)
 	return list;
 }
 
+static json_t *decode_source(const char *text)
+{
+	struct error err = ERROR_INIT;
+	json_t *expanded = expand_source(text, &err), *one;
+
+	/* Modes that no manifest can say are kept: they differ. */
+	if (!expanded)
+		return json_pack("{s:s}", "source", text);
+	one = json_incref(json_array_get(expanded, 0));
+	json_decref(expanded);
+	return one;
+}
+
 static json_t *decode_sources(const struct field *field, const json_t *at, const json_t *whole)
 {
-	json_t *list, *item;
-	size_t i;
-
 	(void)field;
 	(void)whole;
-	if (!json_is_array(at))
-		return json_incref((json_t *)at);
-	list = json_array();
-	json_array_foreach ((json_t *)at, i, item) {
-		struct error err = ERROR_INIT;
-		const char *text = json_string_value(item);
-		json_t *one = text ? expand_source(text, &err) : NULL;
-
-		/* Modes that no manifest can say are kept: they differ. */
-		if (!one && text)
-			one = json_pack("[{s:s}]", "source", text);
-		json_array_extend(list, one);
-		json_decref(one);
-	}
-	return list;
+	return map_texts(at, decode_source);
 }
 
 const struct codec codec_volumes_from = { .encode = encode_sources, .decode = decode_sources };

@@ -410,19 +410,9 @@ const struct value_type type_extra_hosts = {
 
 static json_t *decode_extra_hosts(const struct field *field, const json_t *at, const json_t *whole)
 {
-	json_t *list, *item;
-	size_t i;
-
 	(void)field;
 	(void)whole;
-	if (!json_is_array(at))
-		return json_incref((json_t *)at);
-	list = json_array();
-	json_array_foreach ((json_t *)at, i, item) {
-		if (json_is_string(item))
-			json_array_append_new(list, host_line(json_string_value(item)));
-	}
-	return list;
+	return map_texts(at, host_line);
 }
 
 const struct codec codec_extra_hosts = { .decode = decode_extra_hosts };

@@ -327,7 +327,7 @@ json_t *security_normalize(const char *option)
 	return json_sprintf("%.*s=%s", (int)key, option, option + key + 1);
 }
 
-static json_t *map_strings(const json_t *list, json_t *(*normalize)(const char *text))
+json_t *map_texts(const json_t *list, json_t *(*one)(const char *text))
 {
 	json_t *result, *item;
 	size_t i;
@@ -337,9 +337,7 @@ static json_t *map_strings(const json_t *list, json_t *(*normalize)(const char *
 	result = json_array();
 	json_array_foreach ((json_t *)list, i, item) {
 		if (json_is_string(item))
-			json_array_append_new(result, normalize(json_string_value(item)));
-		else
-			json_array_append(result, item);
+			json_array_append_new(result, one(json_string_value(item)));
 	}
 	return result;
 }
@@ -348,7 +346,7 @@ static json_t *decode_capabilities(const struct field *field, const json_t *at, 
 {
 	(void)field;
 	(void)whole;
-	return map_strings(at, capability_normalize);
+	return map_texts(at, capability_normalize);
 }
 
 const struct codec codec_capabilities = { .decode = decode_capabilities };
@@ -363,7 +361,7 @@ static bool is_mode(const json_t *host, const char *key, const char *mode)
 static json_t *decode_security(const struct field *field, const json_t *at, const json_t *whole)
 {
 	const json_t *host = json_object_get(whole, "HostConfig");
-	json_t *result = map_strings(at, security_normalize);
+	json_t *result = map_texts(at, security_normalize);
 	bool implied = json_is_true(json_object_get(host, "Privileged")) ||
 		       is_mode(host, "IpcMode", "host") || is_mode(host, "PidMode", "host");
 

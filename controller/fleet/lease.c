@@ -4,12 +4,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "controller/base/mem.h"
+#include "controller/base/tar.h"
 #include "controller/fleet/lease_holder.h"
 #include "controller/host/empty_image.h"
 #include "reconcilers/container_calls.h"
@@ -20,8 +20,6 @@ enum {
 	BEAT_AGAIN_MS = 1000, /* after one that failed */
 	POLL_MS = 500,
 	LOST_MAX = 3, /* answers */
-	TAR_BLOCK = 512,
-	TAR_SIZE = 3 * TAR_BLOCK, /* a header, then the end: two blocks of zeros */
 };
 
 struct lease {
@@ -70,67 +68,20 @@ static int guard(void *ctx, struct error *err)
 
 /* --- the heartbeat --- */
 
-/* A tar archive of one empty file. Only that it is unpacked counts: the directory it goes to gets
- * the time of the engine's clock. */
-static void write_tar(char tar[TAR_SIZE])
-{
-	unsigned int sum = 0;
-
-	memset(tar, 0, TAR_SIZE);
-	snprintf(tar, 100, "beat");
-	snprintf(tar + 100, 8, "%07o", 0600U);
-	snprintf(tar + 108, 8, "%07o", 0U);
-	snprintf(tar + 116, 8, "%07o", 0U);
-	snprintf(tar + 124, 12, "%011o", 0U);
-	snprintf(tar + 136, 12, "%011o", 0U);
-	memset(tar + 148, ' ', 8);
-	tar[156] = '0';
-	memcpy(tar + 257, "ustar\00000", 8);
-	for (size_t i = 0; i < TAR_BLOCK; i++)
-		sum += (unsigned char)tar[i];
-	snprintf(tar + 148, 8, "%06o", sum);
-}
-
-struct upload {
-	char tar[TAR_SIZE];
-	size_t sent;
-};
-
-static ssize_t send_tar(void *ctx, char *buf, size_t room, struct error *err)
-{
-	struct upload *upload = ctx;
-	size_t left = TAR_SIZE - upload->sent, n = left < room ? left : room;
-
-	(void)err;
-	memcpy(buf, upload->tar + upload->sent, n);
-	upload->sent += n;
-	return (ssize_t)n;
-}
-
-static int drop_body(void *ctx, const char *data, size_t len, struct error *err)
-{
-	(void)ctx;
-	(void)data;
-	(void)len;
-	(void)err;
-	return 0;
-}
-
+/* One empty file. Only that it is unpacked counts: the directory it goes to gets the time of the
+ * engine's clock. */
 static int put_beat(struct engine *engine, const char *id, struct error *err)
 {
+	static const struct tar_file beat = { .path = "beat", .mode = 0600, .data = "" };
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/archive?path=%s", id, "/");
-	struct upload upload = { .sent = 0 };
-	struct engine_stream stream = {
-		.request = { .method = "PUT", .path = path, .timeout_ms = BEAT_TIMEOUT_MS },
-		.sink = drop_body,
-		.source = send_tar,
-		.content_type = "application/x-tar",
-		.ctx = &upload,
-		.idle_timeout_ms = BEAT_TIMEOUT_MS,
-	};
+	struct str tar;
 
-	write_tar(upload.tar);
-	return engine_stream(engine, &stream, err);
+	str_init(&tar, 0);
+	tar_append(&tar, &beat);
+	tar_end(&tar);
+	int rc = engine_put_tar(engine, path, &tar, BEAT_TIMEOUT_MS, BEAT_TIMEOUT_MS, err);
+	str_done(&tar);
+	return rc;
 }
 
 /* Where lease_release() may interrupt it. */

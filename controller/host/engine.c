@@ -352,6 +352,37 @@ int engine_stream(struct engine *engine, struct engine_stream *stream, struct er
 	return -1;
 }
 
+struct upload {
+	const struct str *tar;
+	size_t sent;
+};
+
+static ssize_t upload_source(void *ctx, char *buf, size_t room, struct error *err)
+{
+	struct upload *upload = ctx;
+	size_t left = upload->tar->len - upload->sent, len = left < room ? left : room;
+
+	(void)err;
+	memcpy(buf, upload->tar->data + upload->sent, len);
+	upload->sent += len;
+	return (ssize_t)len;
+}
+
+int engine_put_tar(struct engine *engine, const char *path, const struct str *tar, int timeout_ms,
+		   int idle_timeout_ms, struct error *err)
+{
+	struct upload upload = { .tar = tar };
+	struct engine_stream stream = {
+		.request = { .method = "PUT", .path = path, .timeout_ms = timeout_ms },
+		.source = upload_source,
+		.content_type = "application/x-tar",
+		.ctx = &upload,
+		.idle_timeout_ms = idle_timeout_ms,
+	};
+
+	return engine_stream(engine, &stream, err);
+}
+
 static int feed(void *ctx, const char *data, size_t len, struct error *err)
 {
 	return ndjson_feed(ctx, data, len, err);

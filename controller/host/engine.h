@@ -16,6 +16,7 @@
 
 #include "controller/base/error.h"
 #include "controller/base/log.h"
+#include "controller/base/str.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -140,6 +141,10 @@ struct engine_stream {
 };
 MUST_CHECK int engine_stream(struct engine *engine, struct engine_stream *stream,
 			     struct error *err);
+
+/* Puts a tar stream that is in memory. timeout_ms: for the whole, 0 for none. */
+MUST_CHECK int engine_put_tar(struct engine *engine, const char *path, const struct str *tar,
+			      int timeout_ms, int idle_timeout_ms, struct error *err);
 
 /* As engine_stream for an answer of one JSON document a line (events, pull, build): each is
  * parsed (64 KiB at most) and handed to `item`, which returns 0, 1 to end the stream (success),
