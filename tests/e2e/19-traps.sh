@@ -41,10 +41,6 @@ not_kept() {
 		"$WORK/stdout"
 }
 
-step() {
-	printf '# %s (%d s)\n' "$1" "$SECONDS"
-}
-
 # --- what the engine adds to networks and volumes: subnets of the family that is not written, and gateways
 write_document "$m" Network six 'hosts: [h1]' 'enable_ipv6: true' 'ipam: { config: [{ subnet: "FD01:0::/64" }] }'
 write_document "$m" Network both 'hosts: [h1]' 'enable_ipv6: true' \

@@ -108,6 +108,7 @@ in_step() {
 	expect_exit 0 "$DREY" diff -f m -o json
 	assert_eq "$(jq -r '.hosts[].actions[] | select(.verdict != "keep" or .warning != null) | .resource' stdout)" ''
 }
+step "$count rows are made"
 in_step
 
 # What follows from a row that is not there any more.
@@ -145,6 +146,7 @@ each_differs_unless() {
 
 # Lost: the manifest writes it, and somebody makes the object anew without. Nothing is lost of what the daemon of itself
 # decides just so.
+step 'lost'
 anew save row- >saved
 anew make saved --as row-plain
 mapfile -t same < <(jq -r '. as $all | ["Container/row-runtime", "Container/row-cgroup"][]
@@ -153,9 +155,11 @@ expect_exit 1 "$DREY" diff -f m -o json
 read_differences
 differs_in Container/row-plain
 each_differs_unless '^not compared' "${same[@]}"
+step 'healed'
 heal
 
 # Taken out of the manifest. Silence about what the daemon decides is no difference.
+step 'taken out'
 for key in "${!example[@]}"; do
 	kind=${key%.*} file=$(name_of "${key#*.}")
 	file=m/${kind,,}-$file.yaml
@@ -170,13 +174,16 @@ differences() {
 	jq '.hosts[].actions[] | {resource, verdict, changes}' stdout
 }
 differences >taken-out
+step 'gained'
 anew make saved
 expect_exit 1 "$DREY" diff -f m -o json
 differences | diff -u taken-out - || fail 'what somebody made shows other differences'
+step 'healed'
 heal
 rm m/*-row-*
 
 # What changes in place is set on the container that is there, and seen when somebody else sets it.
+step 'changed in place'
 live=()
 for key in "${!example[@]}"; do
 	# What the example has of block devices changes in place on engines newer than any here.
@@ -211,3 +218,4 @@ read_differences
 for field in "${live[@]}"; do
 	differs_in "Container/live-$field" "$field" "${follows[$field]-}"
 done
+step 'done'

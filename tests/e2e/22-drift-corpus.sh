@@ -383,10 +383,6 @@ drift ulimit-silent 'anew .HostConfig.Ulimits=[{"Name":"nofile","Soft":99,"Hard"
 
 [ "$count" -ge 60 ] || fail "only $count changes"
 
-step() {
-	printf '# %s (%d s)\n' "$1" "$SECONDS"
-}
-
 step "$count containers are made"
 apply 0 "$m"
 diff_exits 0 "$m"

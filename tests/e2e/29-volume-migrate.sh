@@ -11,27 +11,10 @@
 
 m=$WORK/manifests
 backups=$WORK/backups
-mkdir -p "$m"
-# host SOCKET
-host() {
-	cat >"$m/host.yaml" <<-END
-		apiVersion: drey/v1
-		kind: Project
-		metadata: { name: test }
-		---
-		apiVersion: drey/v1
-		kind: Host
-		metadata: { name: h1 }
-		spec: { address: "unix://$(host_path h1 "$1")" }
-	END
-}
 with() {
 	[ ! -e "$WORK/fault.pid" ] || stop_faultproxy fault
 	start_faultproxy h1 fault "$@"
-	host /run/fault.sock
-}
-docker_on_h1() {
-	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
+	write_near_host "$m" /run/fault.sock
 }
 data() {
 	write_document "$m" Volume data "$@"
@@ -55,7 +38,7 @@ assert_serves() {
 	diff -u "$WORK/files" "$WORK/now" >&2 || fail "files differ ${2-}"
 }
 
-host /run/docker.sock
+write_near_host "$m" /run/docker.sock
 data
 write_document "$m" Container user 'image: busy:1' 'monitor: 0s' 'restart: always' 'volumes: ["data:/data"]'
 write_document "$m" Container reader 'image: busy:1' 'network_mode: none' 'monitor: 0s' 'volumes: ["data:/data:ro"]' \

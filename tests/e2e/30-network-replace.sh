@@ -7,26 +7,10 @@
 . "$(dirname "$0")/lib.sh"
 
 m=$WORK/manifests
-mkdir -p "$m"
-host() {
-	cat >"$m/host.yaml" <<-END
-		apiVersion: drey/v1
-		kind: Project
-		metadata: { name: test }
-		---
-		apiVersion: drey/v1
-		kind: Host
-		metadata: { name: h1 }
-		spec: { address: "unix://$(host_path h1 "$1")" }
-	END
-}
 with() {
 	[ ! -e "$WORK/fault.pid" ] || stop_faultproxy fault
 	start_faultproxy h1 fault "$@"
-	host /run/fault.sock
-}
-docker_on_h1() {
-	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
+	write_near_host "$m" /run/fault.sock
 }
 # front [LINE]...
 front() {
@@ -65,7 +49,7 @@ assert_whole() {
 	reaches ghost
 }
 
-host /run/docker.sock
+write_near_host "$m" /run/docker.sock
 front
 box fixed 'networks: { front: { ipv4_address: 10.91.0.10, ipv6_address: "fd91::10", link_local_ips: [169.254.9.9], aliases: [one, two] } }'
 box caller 'networks: [front]' 'depends_on: [fixed]'

@@ -5,10 +5,6 @@
 # place is not replaced.
 . "$(dirname "$0")/lib.sh"
 
-docker_on_h1() {
-	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
-}
-
 write_host_manifests m
 sed -i 's/\[h1, h2\]/[h1]/' m/project.yaml
 rm m/host-h2.yaml

@@ -5,23 +5,10 @@
 # is lost. Then only the answers get lost, all of them: the same run gets there. Each request in turn: tests/crash.
 . "$(dirname "$0")/lib.sh"
 
-docker_on_h1() {
-	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
-}
-
 # manifests SOCKET HOSTNAME
 manifests() {
-	mkdir -p m
+	write_near_host m "$1"
 	cat >m/all.yaml <<-END
-		apiVersion: drey/v1
-		kind: Project
-		metadata: { name: test }
-		---
-		apiVersion: drey/v1
-		kind: Host
-		metadata: { name: h1 }
-		spec: { address: "unix://$(host_path h1 "$1")" }
-		---
 		apiVersion: drey/v1
 		kind: Volume
 		metadata: { name: data }

@@ -4,10 +4,6 @@
 # Pulls: with credentials, with wrong ones, without; an image that isn't there, a registry that is down, a full disk.
 . "$(dirname "$0")/lib.sh"
 
-docker_on_h1() {
-	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
-}
-
 write_host_manifests m
 sed -i 's/\[h1, h2\]/[h1]/' m/project.yaml
 rm m/host-h2.yaml

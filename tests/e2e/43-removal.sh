@@ -4,10 +4,6 @@
 # What is removed, and what is not: leftovers, prune and its cap, state: absent, volumes, foreign and adopted objects.
 . "$(dirname "$0")/lib.sh"
 
-docker_on_h1() {
-	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
-}
-
 write_host_manifests m
 sed -i 's/\[h1, h2\]/[h1]/' m/project.yaml
 rm m/host-h2.yaml

@@ -5,23 +5,10 @@
 # old container nothing, and what becomes of it is as failure_action says.
 . "$(dirname "$0")/lib.sh"
 
-docker_on_h1() {
-	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
-}
-
 # set_up SOCKET: project, host and network.
 set_up() {
-	mkdir -p m
+	write_near_host m "$1"
 	cat >m/all.yaml <<-END
-		apiVersion: drey/v1
-		kind: Project
-		metadata: { name: test }
-		---
-		apiVersion: drey/v1
-		kind: Host
-		metadata: { name: h1 }
-		spec: { address: "unix://$(host_path h1 "$1")" }
-		---
 		apiVersion: drey/v1
 		kind: Network
 		metadata: { name: front }

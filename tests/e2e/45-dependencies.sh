@@ -5,30 +5,11 @@
 # stay in ones that are gone; and nothing is started beside a foreign writer.
 . "$(dirname "$0")/lib.sh"
 
-docker_on_h1() {
-	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
-}
-
-# set_up SOCKET
-set_up() {
-	mkdir -p m
-	cat >m/all.yaml <<-END
-		apiVersion: drey/v1
-		kind: Project
-		metadata: { name: test }
-		---
-		apiVersion: drey/v1
-		kind: Host
-		metadata: { name: h1 }
-		spec: { address: "unix://$(host_path h1 "$1")" }
-	END
-}
-
 started() {
 	container_field h1 "$1" .State.StartedAt
 }
 
-set_up /run/docker.sock
+write_near_host m /run/docker.sock
 db() {
 	write_document m Container db "image: $1" 'monitor: 200ms' 'restart: always'
 }
@@ -57,11 +38,11 @@ assert_eq "$(container_field h1 web .Id)" "$id"
 
 # The run ended before it came to that: the next one knows.
 start_faultproxy h1 gone --rule 'POST /stop nth=2- drop=before'
-set_up /run/gone.sock
+write_near_host m /run/gone.sock
 db busy:1
 apply 3 m
 stop_faultproxy gone
-set_up /run/docker.sock
+write_near_host m /run/docker.sock
 rm -rf state
 diff_exits 1 m
 assert_contains stdout 'Container/db, on which it depends, was made anew after its start'

@@ -4,10 +4,6 @@
 # metadata.was: a resource gets another name and loses nothing.
 . "$(dirname "$0")/lib.sh"
 
-docker_on_h1() {
-	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
-}
-
 mkdir -p m
 # names CONTAINER NETWORK VOLUME WAS_CONTAINER WAS_NETWORK WAS_VOLUME
 names() {

@@ -26,6 +26,11 @@ assert_eq() {
 	[ "$1" = "$2" ] || fail "expected \"$2\", got \"$1\"${3:+ ($3)}"
 }
 
+# step WORDS: what begins, and how long it took to get there, for the log.
+step() {
+	printf '# %s (%d s)\n' "$1" "$SECONDS"
+}
+
 # assert_contains FILE TEXT: the file holds the text, literally.
 assert_contains() {
 	grep -qF -e "$2" "$1" && return
@@ -89,6 +94,10 @@ container_exists() {
 	engine "$1" GET "/containers/$2/json" >/dev/null 2>&1
 }
 
+docker_on_h1() {
+	docker -H "unix://$(host_path h1 /run/docker.sock)" "$@"
+}
+
 # The path by which this machine reaches HOST's file PATH.
 host_path() {
 	local pid
@@ -118,6 +127,21 @@ write_host_manifests() {
 			  known_hosts: $KNOWN_HOSTS
 		END
 	done
+}
+
+# write_near_host DIR SOCKET: a Project "test" and h1, whose engine is reached without SSH by that socket of the host.
+write_near_host() {
+	mkdir -p "$1"
+	cat >"$1/host.yaml" <<-END
+		apiVersion: drey/v1
+		kind: Project
+		metadata: { name: test }
+		---
+		apiVersion: drey/v1
+		kind: Host
+		metadata: { name: h1 }
+		spec: { address: "unix://$(host_path h1 "$2")" }
+	END
 }
 
 # write_document DIR KIND NAME [LINE]...: a document with these lines as its spec, in DIR/kind-name.yaml.
