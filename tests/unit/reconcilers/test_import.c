@@ -45,10 +45,10 @@ static json_t *inspect_of(const json_t *body)
 	json_t *networks = json_is_true(json_object_get(config, "NetworkDisabled"))
 				   ? json_object()
 				   : json_pack("{s:{}}", "bridge");
-	inspect = json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:s}, s:{s:o}}", "Id",
-			    "feedfeedfeedfeed", "Name", "/c", "Image", "sha256:1111", "Config",
-			    config, "HostConfig", host, "State", "Status", "running",
-			    "NetworkSettings", "Networks", networks);
+	inspect = json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:s}, s:{s:o}}", "Id", "feedfeedfeedfeed",
+			    "Name", "/c", "Image", "sha256:1111", "Config", config, "HostConfig",
+			    host, "State", "Status", "running", "NetworkSettings", "Networks",
+			    networks);
 	return inspect;
 }
 
