@@ -61,7 +61,8 @@ differs_in() {
 	esac
 }
 
-declare -A example
+# What is said of each row that has an example.
+declare -A example name_for diff_of default_of
 count=0
 for kind in Network Volume Container; do
 	plain=()
@@ -96,7 +97,8 @@ for kind in Network Volume Container; do
 			rm "m/${kind,,}-$(name_of "$field").yaml"
 			continue
 		fi
-		example[$kind.$field]=$line
+		example[$kind.$field]=$line name_for[$kind.$field]=$(name_of "$field")
+		diff_of[$kind.$field]=$(explained "$kind.$field" diff) default_of[$kind.$field]=$(explained "$kind.$field" default)
 		count=$((count + 1))
 	done
 done
@@ -134,9 +136,9 @@ each_differs_unless() {
 	local key field resource quiet=$1
 	shift
 	for key in "${!example[@]}"; do
-		field=${key#*.} resource=${key%.*}/$(name_of "${key#*.}")
-		if [[ $(explained "$key" diff) =~ $quiet && $field != container_name ]] ||
-			[ "${example[$key]}" = "$field: $(explained "$key" default)" ] || [[ " $* " == *" $resource "* ]]; then
+		field=${key#*.} resource=${key%.*}/${name_for[$key]}
+		if [[ ${diff_of[$key]} =~ $quiet && $field != container_name ]] ||
+			[ "${example[$key]}" = "$field: ${default_of[$key]}" ] || [[ " $* " == *" $resource "* ]]; then
 			differs_in "$resource"
 		else
 			differs_in "$resource" "$field" "${follows[$field]-}"
@@ -161,9 +163,12 @@ heal
 # Taken out of the manifest. Silence about what the daemon decides is no difference.
 step 'taken out'
 for key in "${!example[@]}"; do
-	kind=${key%.*} file=$(name_of "${key#*.}")
-	file=m/${kind,,}-$file.yaml
-	grep -vF -e "  ${example[$key]}" "$file" >without && mv without "$file"
+	kind=${key%.*}
+	file=m/${kind,,}-${name_for[$key]}.yaml
+	mapfile -t lines <"$file"
+	for line in "${lines[@]}"; do
+		[ "$line" = "  ${example[$key]}" ] || echo "$line"
+	done >"$file"
 done
 expect_exit 1 "$DREY" diff -f m -o json
 read_differences
