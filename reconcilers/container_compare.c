@@ -438,6 +438,75 @@ bool container_changes_path(const struct action *action, const char *path)
 	return false;
 }
 
+/* --- what came with volumes_from --- */
+
+static const char *member_text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key)) ?: "";
+}
+
+/* A volume by its name, else a directory of the host. */
+static const char *mount_origin(const json_t *mount)
+{
+	const char *name = member_text(mount, "Name");
+
+	return *name ? name : member_text(mount, "Source");
+}
+
+/* target -> origin of what an engine would take over now. Mounts of the container's own come before
+ * them, and of several sources the last. */
+static json_t *mounts_to_take(const struct pass *pass, const json_t *expected,
+			      const struct object *have)
+{
+	json_t *taken = json_object(), *from, *mount;
+	const char *target;
+	size_t i, j;
+
+	json_array_foreach (json_object_get(expected, "volumes_from"), i, from) {
+		const struct object *source =
+			pass_find_engine_name(pass, have->kind, member_text(from, "source"));
+
+		json_array_foreach (json_object_get(source ? source->inspect : NULL, "Mounts"), j,
+				    mount)
+			json_object_set_new(taken, member_text(mount, "Destination"),
+					    json_string(mount_origin(mount)));
+	}
+	json_array_foreach (json_object_get(expected, "volumes"), i, mount)
+		json_object_del(taken, member_text(mount, "target"));
+	json_t *tmpfs = json_object_get(json_object_get(have->inspect, "HostConfig"), "Tmpfs");
+	json_object_foreach (tmpfs, target, mount)
+		json_object_del(taken, target);
+	return taken;
+}
+
+/* An engine copies the mounts of the source once, when it creates the container (moby,
+ * daemon/volumes.go, registerMountPoints): whatever becomes of the source, they stay those. */
+static void compare_taken_mounts(const struct pass *pass, struct action *action,
+				 const json_t *expected, struct arena *arena)
+{
+	json_t *taken = mounts_to_take(pass, expected, action->have), *origin, *mount;
+	const json_t *mounts = json_object_get(action->have->inspect, "Mounts");
+	const char *target;
+
+	json_object_foreach (taken, target, origin) {
+		const char *has = "nothing";
+		size_t i;
+
+		json_array_foreach ((json_t *)mounts, i, mount) {
+			if (strcmp(member_text(mount, "Destination"), target) == 0)
+				has = mount_origin(mount);
+		}
+		if (strcmp(has, json_string_value(origin)) == 0 ||
+		    container_changes_path(action, "volumes_from"))
+			continue;
+		add_change(action, "volumes_from",
+			   keep(arena, json_sprintf("%s at %s", has, target)),
+			   keep(arena, json_sprintf("%s at %s", json_string_value(origin), target)),
+			   EFFECT_REPLACE);
+	}
+	json_decref(taken);
+}
+
 /* --- the whole --- */
 
 static void compare_fields(const struct pass *pass, struct action *action, struct arena *arena)
@@ -455,6 +524,7 @@ static void compare_fields(const struct pass *pass, struct action *action, struc
 	if (!action->have->ours)
 		observed = adopted_observed(observed, expected, arena);
 	schema_diff(&container_schema, observed, expected, resource_ignore(want), &action->changes);
+	compare_taken_mounts(pass, action, expected, arena);
 	action->known_after_pull = !image;
 }
 

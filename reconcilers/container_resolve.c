@@ -451,10 +451,8 @@ static void refine_networks(const struct pass *pass, const struct object *object
 
 	json_object_foreach_safe (networks, next, name, endpoint) {
 		const char *id = text(json_object_get(endpoints, name), "NetworkID");
-		const struct object *network = network_find(pass, name);
 
-		if (id && *id && strcmp(name, "bridge") != 0 &&
-		    (!network || strcmp(network->id, id) != 0))
+		if (id && *id && strcmp(name, "bridge") != 0 && !network_has_id(pass, name, id))
 			json_object_del(networks, name);
 	}
 }

@@ -241,6 +241,18 @@ const struct object *network_find(const struct pass *pass, const char *engine_na
 	return pass_find_engine_name(pass, &reconciler_network.kind, engine_name);
 }
 
+bool network_has_id(const struct pass *pass, const char *engine_name, const char *id)
+{
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+
+		if (object->kind == &reconciler_network.kind && str_eq(object->id, id) &&
+		    str_eq(object->engine_name, engine_name))
+			return true;
+	}
+	return false;
+}
+
 /* --- seeing --- */
 
 static void release(void *json)

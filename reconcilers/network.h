@@ -13,6 +13,8 @@ const char *network_own_engine_name(const struct resource *want);
 const char *network_engine_name(const struct pass *pass, const char *name);
 /* The network of that engine name as it is now on the host; NULL: not there. */
 const struct object *network_find(const struct pass *pass, const char *engine_name);
+/* Is a network of that name there that has this ID? Before API 1.44 there may be several of it. */
+bool network_has_id(const struct pass *pass, const char *engine_name, const char *id);
 
 /* Body of POST /networks/create, drey's labels in it. As container_create_body(). */
 MUST_CHECK int network_create_body(const struct pass *pass, const struct resource *want,

@@ -65,10 +65,12 @@ static const struct object *foreign_user(const struct draft *draft, const struct
 }
 
 /* An image that was committed from a container of ours gives its labels to what others run from it.
- * Without the image nobody can tell. */
+ * Without the image nobody can tell, unless it has our name for it. */
 static bool may_be_foreign(const struct draft *draft, const struct object *object)
 {
-	return object->image_id && *object->image_id && !pass_image(draft->pass, object->image_id);
+	return object->image_id && *object->image_id &&
+	       !pass_image(draft->pass, object->image_id) &&
+	       strcmp(object->engine_name, object->own.name) != 0;
 }
 
 static bool is_prunable(const struct candidate *candidate)

@@ -54,6 +54,12 @@ write_document m Container user 'image: busy:1' 'volumes_from: ["source:ro"]' 'l
 in_step
 assert_eq "$(container_field h1 user '[.Mounts[] | .Destination, .RW] | join(" ")')" '/data false'
 assert_eq "$(container_field h1 user '.HostConfig.Links[0] | split(":")[0]')" /source
+# Gone with its volume and made anew: the user has the old one, until it is made anew as well.
+docker_on_h1 rm -fv source >/dev/null
+expect_exit 0 "$DREY" apply -f m --yes --target Container/source
+assert_eq "$(changes user)" 'volumes_from'
+in_step
+assert_eq "$(container_field h1 user '.Mounts[].Name')" "$(container_field h1 source '.Mounts[].Name')"
 sed -i 's/, links.*//; /links/d' m/container-user.yaml
 assert_eq "$(changes user)" 'links[source:origin]'
 in_step

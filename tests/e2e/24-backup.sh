@@ -106,6 +106,7 @@ echo '# the stream is cut, the engine says no, the archive is cut short in silen
 for rule in 'GET /archive cut=500000' 'GET /archive reply=500 body="no archive today"' 'GET /archive drop=before' \
 	'POST /images/create reply=500 body="no import today"'; do
 	with --rule "$rule"
+	engine h1 DELETE /images/drey-helper:empty >/dev/null
 	backup 3
 	assert_contains "$WORK/stderr" 'drey: h1: '
 	assert_running

@@ -54,14 +54,19 @@ static void has_network(const char *name, const char *resource)
 }
 
 /* The host with its images, and networks by their IDs. */
-static void host(const char *yaml)
+static void fill_host(void)
 {
-	pass_manifests(yaml);
 	pass_has_image("busy:1", data("image-busy"));
 	pass_has_image("docker.io/library/busy:1", data("image-busy"));
 	pass_has_image("rich:1", data("image-rich"));
 	has_network("bridge", NULL);
 	has_network("front", "front");
+}
+
+static void host(const char *yaml)
+{
+	pass_manifests(yaml);
+	fill_host();
 }
 
 static json_t *recorded(const char *name)
@@ -296,6 +301,52 @@ Test(container_compare, a_changed_mount_is_named)
 	       "volumes[/cache].tmpfs.size: 1M -> 2M [replace]");
 }
 
+static void has_with_volume(const char *name, const char *volume, const char *from)
+{
+	json_t *inspect = recorded("plain");
+
+	json_object_set_new(inspect, "Id", json_sprintf("%.4s00000000", name));
+	json_object_set_new(inspect, "Name", json_sprintf("/%s", name));
+	json_object_set_new(json_object_get(inspect, "Config"), "Hostname",
+			    json_sprintf("%.4s00000000", name));
+	json_object_set_new(inspect, "Mounts",
+			    json_pack("[{s:s, s:s, s:s, s:b}]", "Type", "volume", "Name", volume,
+				      "Destination", "/data", "RW", 1));
+	if (from)
+		json_object_set_new(json_object_get(inspect, "HostConfig"), "VolumesFrom",
+				    json_pack("[s]", from));
+	pass_has_container(inspect, name);
+}
+
+/* The engine has copied them once, and the source may have others by now. */
+Test(container_compare, volumes_from_are_those_of_the_source)
+{
+	static const struct {
+		const char *of_user, *own;
+		enum verdict verdict;
+		const char *changes;
+	} cases[] = {
+		{ "first", "", VERDICT_KEEP, "" },
+		{ "second", "", VERDICT_REPLACE,
+		  "volumes_from: second at /data -> first at /data [replace]" },
+		{ "second", ", volumes: [\"/elsewhere:/data\"]", VERDICT_REPLACE,
+		  "volumes[/elsewhere:/data]: (none) -> /elsewhere:/data [replace]" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(cleanup_free)
+		char *yaml = xasprintf(HEAD "user }\nspec: { image: busy:1, volumes_from: "
+					    "[source]%s }\n---\n" HEAD
+					    "source }\nspec: { image: busy:1, volumes: [/data] }\n",
+				       cases[i].own);
+
+		host(yaml);
+		has_with_volume("source", "first", NULL);
+		has_with_volume("user", cases[i].of_user, "source");
+		expect(pass_compare("Container", "user"), cases[i].verdict, cases[i].changes);
+	}
+}
+
 /* --- images --- */
 
 Test(container_compare, a_tag_that_moved_is_a_difference)
@@ -435,6 +486,19 @@ Test(container_compare, an_endpoint_of_a_network_that_is_gone_does_not_count)
 	expect(pass_compare("Container", "full"), VERDICT_UPDATE,
 	       "networks.front: (none) -> {aliases: [\"www\"], ipv4_address: 10.91.0.9} "
 	       "[connect]");
+}
+
+/* Before API 1.44 an engine takes a name twice, and lists the two in any order. */
+Test(container_compare, another_network_of_the_name_hides_none)
+{
+	json_t *twin = pass_json("{'Name': 'front', 'Id': '2222', 'Created': "
+				 "'2026-01-01T00:00:00Z', 'Driver': 'bridge', 'IPAM': {}}");
+
+	pass_manifests(FULL FRONT);
+	pass_has_network(twin, NULL);
+	fill_host();
+	pass_has_container(recorded("full"), "full");
+	expect(pass_compare("Container", "full"), VERDICT_KEEP, "");
 }
 
 /* What is stopped keeps the bridge's ID, and each start of the engine makes the bridge anew. */
