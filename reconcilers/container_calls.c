@@ -12,6 +12,7 @@ enum {
 	STOP_SLACK_MS = 30 * 1000,   /* beyond the grace period: kill and clean up */
 	GRACE_MAX_S = 24 * 60 * 60,
 	ATTEMPTS = 2,
+	POLICY_ATTEMPTS = 5,
 };
 
 bool call_is_lost(const struct error *err)
@@ -306,9 +307,18 @@ int call_set_policy(struct pass *pass, const char *id, const char *policy, struc
 	json_t *body = json_pack("{s:{s:s%, s:I}}", "RestartPolicy", "Name", policy, len,
 				 "MaximumRetryCount", retries);
 	struct engine_request request = { .method = "POST", .path = path, .body = body };
-	int rc = post_until(pass, id, &request, has_policy, json_object_get(body, "RestartPolicy"),
-			    err);
+	const json_t *wanted = json_object_get(body, "RestartPolicy");
+	int rc = -1;
 
+	for (int attempt = 0; attempt < POLICY_ATTEMPTS; attempt++) {
+		if (attempt > 0 && call_pause(pass, CONTAINER_POLL_MS, err) < 0)
+			break;
+		error_clear(err);
+		rc = post_until(pass, id, &request, has_policy, wanted, err);
+		/* One that ends just now, and comes back by its policy: a moment later it goes. */
+		if (rc == 0 || !strstr(err->text, "not running"))
+			break;
+	}
 	json_decref(body);
 	return rc < 0 ? error_wrap(err, "set the restart policy to %s", policy) : 0;
 }

@@ -293,6 +293,8 @@ def bench_converge(scratch):
             proxies.append(delay_proxy(fleet, f"h{len(proxies) + 1}"))
         far = Drey(scratch, fleet, Way(fleet, "h1", proxies[0][1]))
         far_compose = Compose(scratch, fleet, proxies[1][1])
+        # The first change that a host sees imports the image of the lease.
+        near.apply(1)
         for scenario in scenarios(fleet):
             scenario.before(near)
             script = record(scratch, fleet, scenario.name.replace(" ", "-"), scenario.work)

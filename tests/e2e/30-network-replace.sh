@@ -85,8 +85,8 @@ total=$(requests fault)
 first=$(jq -r 'select(.event == "request") | .method' "$WORK/fault.log" | grep -n POST | head -1 | cut -d: -f1)
 
 echo '# killed at any request: the next run gets there'
-# A few points along the way; DREY_KILL_STEP=1 tries them all.
-step=${DREY_KILL_STEP:-$(((total - first) / 6))}
+# Two points along the way, where the crash tests have them all; DREY_KILL_STEP=1 does so here.
+step=${DREY_KILL_STEP:-$(((total - first) / 2))}
 n=$first
 while [ "$n" -lt "$total" ]; do
 	front "labels: { v: \"at-$n\" }"
