@@ -214,13 +214,13 @@ def scenarios(fleet):
 
     # In this order each begins where the one before has ended.
     return [
-        Scenario("create 50", 3, 1.8, lambda d: d.apply(50, absent=True), lambda d: d.apply(50),
+        Scenario("create 50", 2, 1.8, lambda d: d.apply(50, absent=True), lambda d: d.apply(50),
                  lambda c: c.down(50), lambda c: c.up(50)),
         Scenario("no-op of 50", 5, 3, lambda d: d.apply(50), lambda d: d.apply(50), nothing, lambda c: c.up(50)),
         Scenario("heal 1", 5, 1.7, killed, lambda d: d.apply(50), peer_killed, lambda c: c.up(50)),
         Scenario("change 1", 5, None, lambda d: d.apply(50), lambda d: d.apply(50, changed=True),
                  lambda c: c.up(50), lambda c: c.up(50, changed=True)),
-        Scenario("remove 50", 3, 3, lambda d: d.apply(50), lambda d: d.apply(50, absent=True),
+        Scenario("remove 50", 2, 3, lambda d: d.apply(50), lambda d: d.apply(50, absent=True),
                  lambda c: c.up(50), lambda c: c.down(50)),
         Scenario("no-op of 100", 5, 3, lambda d: d.apply(100), lambda d: d.apply(100),
                  lambda c: c.up(100), lambda c: c.up(100)),
@@ -302,7 +302,8 @@ def bench_converge(scratch):
             # Compose, far away, only where it changes nothing: the rest takes minutes.
             is_noop = scenario.name.startswith("no-op")
             report(f"{scenario.name} at {ROUND_TRIP_MS} ms",
-                   *measure(fleet, scenario, near, far, script, far_compose if is_noop else None, 2),
+                   *measure(fleet, scenario, near, far, script, far_compose if is_noop else None,
+                            scenario.rounds // 2),
                    4 if is_noop else None)
     finally:
         for process, _ in proxies:
