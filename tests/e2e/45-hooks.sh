@@ -13,22 +13,8 @@ chmod 666 "$log"
 
 # set_up SOCKET
 set_up() {
-	mkdir -p m
-	cat >m/all.yaml <<-END
-		apiVersion: drey/v1
-		kind: Project
-		metadata: { name: test }
-		---
-		apiVersion: drey/v1
-		kind: Host
-		metadata: { name: h1 }
-		spec: { address: "unix://$(host_path h1 "$1")" }
-		---
-		apiVersion: drey/v1
-		kind: Volume
-		metadata: { name: data }
-		spec: { hosts: [h1] }
-	END
+	write_near_host m "$1"
+	write_document m Volume data 'hosts: [h1]'
 }
 
 # web IMAGE [LINE]...: says in the log when it starts and when it is stopped.
@@ -50,12 +36,12 @@ first() {
 }
 
 now() {
-	docker -H "unix://$(host_path h1 /run/docker.sock)" info --format '{{.SystemTime}}'
+	docker_on_h1 info --format '{{.SystemTime}}'
 }
 
 # What has happened to containers since $since, in one line: of commands that were run, their last word.
 happened() {
-	docker -H "unix://$(host_path h1 /run/docker.sock)" events --since "$since" --until "$(now)" \
+	docker_on_h1 events --since "$since" --until "$(now)" \
 		--filter type=container --format '{{.Action}}' |
 		sed -n 's/^exec_start: .* //p; /^start$/p; /^die$/p; /^rename$/p' | tr '\n' ' ' | sed 's/ $//'
 }
