@@ -58,10 +58,11 @@ static const char *new_place(const struct replacement *r)
  * answer to a stop for. */
 static int await_removal(struct replacement *r, struct error *err)
 {
+	/* Whether or not the end of it is seen: there is no way back from here. */
+	r->old_is_gone = true;
 	if (call_await_gone(r->pass, r->old_id, err) < 0)
 		return error_wrap(err, "wait until the old one, which removes itself, is gone");
 	r->old_id = NULL;
-	r->old_is_gone = true;
 	return 0;
 }
 
@@ -396,8 +397,9 @@ static int fail(struct replacement *r, struct error *err)
 	struct error undo = ERROR_INIT;
 
 	if (r->old_is_gone)
-		return error_hint(err, "the old container was removed when it stopped, so there is "
-				       "nothing to go back to: the new one stays as it is");
+		return error_hint(err,
+				  "the old container removes itself when it stops, so there is "
+				  "nothing to go back to: the new one stays as it is");
 	if (may_hold(r)) {
 		step(r, "hold, as failure_action says");
 		if (replacement_hold(r, &undo) == 0)
