@@ -293,7 +293,8 @@ void schema_print_value(const struct field *field, const json_t *value, struct s
  * written as "***". parse(print(x)) is x where nothing is masked. */
 void schema_print(const struct schema *schema, const json_t *spec, const json_t *secrets,
 		  unsigned indent, struct str *out);
-/* Copy of a spec with the secrets replaced by "***". New reference. */
+/* Copy of a spec with the secrets replaced by "***", to be read only: it shares the rest. New
+ * reference. */
 json_t *schema_mask(const struct schema *schema, const json_t *spec, const json_t *secrets);
 
 /* Calls fn for each reference a spec makes: kind, name and the path it stands at, from the

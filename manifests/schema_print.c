@@ -342,28 +342,34 @@ static bool holds_secret(const struct field *field)
 	return false;
 }
 
-static void mask_members(json_t *map, const json_t *secret)
+static json_t *mask_members(const json_t *map, const json_t *secret)
 {
-	for (void *at = json_object_iter(map); at; at = json_object_iter_next(map, at)) {
+	json_t *masked = json_copy((json_t *)map);
+
+	for (void *at = json_object_iter(masked); at; at = json_object_iter_next(masked, at)) {
 		if (json_object_get(secret, json_object_iter_key(at)))
-			json_object_iter_set_new(map, at, json_string(mask_text));
+			json_object_iter_set_new(masked, at, json_string(mask_text));
 	}
+	return masked;
 }
 
 json_t *schema_mask(const struct schema *schema, const json_t *spec, const json_t *secrets)
 {
-	json_t *masked = json_deep_copy(spec);
+	/* Shares with the spec what holds no secret. */
+	json_t *masked = json_copy((json_t *)spec);
 
-	schema_foreach (schema, field) {
-		json_t *value = json_object_get(masked, field->key);
-		json_t *secret = json_object_get(secrets, field->key);
+	for (void *at = json_object_iter(masked); at; at = json_object_iter_next(masked, at)) {
+		const char *key = json_object_iter_key(at);
+		const json_t *value = json_object_iter_value(at);
+		const json_t *secret = json_object_get(secrets, key);
+		const struct field *field = schema_field(schema, key);
 
-		if (!value || (!secret && !holds_secret(field)))
+		if (!secret && !(field && holds_secret(field)))
 			continue;
 		if (json_is_object(secret) && json_is_object(value))
-			mask_members(value, secret);
+			json_object_iter_set_new(masked, at, mask_members(value, secret));
 		else
-			json_object_set_new(masked, field->key, json_string(mask_text));
+			json_object_iter_set_new(masked, at, json_string(mask_text));
 	}
 	return masked;
 }

@@ -275,8 +275,8 @@ static void note_dead_namespaces(const struct pass *pass, struct action *action,
 	for (size_t i = 0; i < pass->observed.count && !action->restart; i++) {
 		const struct object *other = pass->observed.objects[i];
 
-		if (!other->inspect || !is_state(other, "running") || !has_sane_times(other) ||
-		    !container_joins(action->have, other->id, other->engine_name) ||
+		if (!container_joins(action->have, other->id, other->engine_name) ||
+		    !other->inspect || !is_state(other, "running") || !has_sane_times(other) ||
 		    !inspect_is_later(started_at(other), started_at(action->have)))
 			continue;
 		action->restart = true;

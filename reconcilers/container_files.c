@@ -137,7 +137,7 @@ const struct container_file *container_files(const struct resource *want, struct
 {
 	size_t room = json_array_size(resource_get(want, "configs")) +
 		      json_array_size(resource_get(want, "secrets"));
-	struct container_file *files = arena_alloc(arena, (room + 1) * sizeof(*files));
+	struct container_file *files = room ? arena_alloc(arena, room * sizeof(*files)) : NULL;
 
 	*ret_count = 0;
 	for (size_t r = 0; r < ARRAY_SIZE(rows); r++) {

@@ -114,8 +114,36 @@ void revision_read(const char *dir, const char *digest, struct revision *ret_rev
 		ret_revision->id = xasprintf("sha256:%s", digest);
 }
 
+static void *read_begun(void *arg)
+{
+	struct revision *revision = arg, found;
+
+	revision_read(revision->dir, revision->digest, &found);
+	revision->id = found.id;
+	revision->subject = found.subject;
+	revision->dirty = found.dirty;
+	return NULL;
+}
+
+void revision_begin(const char *dir, const char *digest, struct revision *ret_revision)
+{
+	*ret_revision = (struct revision){ .dir = dir, .digest = digest };
+	ret_revision->reading =
+		pthread_create(&ret_revision->thread, NULL, read_begun, ret_revision) == 0;
+	if (!ret_revision->reading)
+		read_begun(ret_revision);
+}
+
+void revision_wait(struct revision *revision)
+{
+	if (revision->reading)
+		pthread_join(revision->thread, NULL);
+	revision->reading = false;
+}
+
 void revision_done(struct revision *revision)
 {
+	revision_wait(revision);
 	free(revision->id);
 	free(revision->subject);
 	*revision = (struct revision){ 0 };

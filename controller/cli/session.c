@@ -107,12 +107,6 @@ int session_start(struct session *session, struct context *context,
 	if (code == EXIT_IN_STEP)
 		code = check_local(session);
 	if (code == EXIT_IN_STEP) {
-		/* A diff that only people read does without it: libgit2 takes longer to wake up
-		 * than the manifests take to load. */
-		if (preset->write || context->options.output != OUTPUT_HUMAN ||
-		    context->options.out)
-			revision_read(load_dir(context), set_digest(session->set),
-				      &session->revision);
 		session->progress = progress_new(context);
 		options.state_dir = preset->write ? session->state_dir : NULL;
 		/* Where nobody can agree nothing is touched, nor what an earlier run has left; nor
@@ -123,10 +117,14 @@ int session_start(struct session *session, struct context *context,
 		options.log = &context->log;
 		options.plan = plan_options_of(session);
 		options.plan.prune = options.plan.prune && !preset->no_prune;
-		options.revision = session->revision.id;
 		if (fleet_new(session->set, &options, &session->fleet, &err) < 0)
 			code = command_fail(context, EXIT_PARTIAL, &err);
 	}
+	/* A diff that only people read does without. Signals are the fleet's by now: the thread
+	 * takes none. */
+	if (code == EXIT_IN_STEP && (preset->write || context->options.output != OUTPUT_HUMAN ||
+				     context->options.out))
+		revision_begin(load_dir(context), set_digest(session->set), &session->revision);
 	if (code != EXIT_IN_STEP)
 		session_done(session);
 	return code;
@@ -145,8 +143,9 @@ void session_done(struct session *session)
 {
 	progress_free(session->progress);
 	fleet_free(session->fleet);
-	set_unref(session->set);
+	/* Its thread reads the digest of the set. */
 	revision_done(&session->revision);
+	set_unref(session->set);
 	if (session->state_dir && session->lock >= 0)
 		close(session->lock);
 	free(session->state_dir);
@@ -233,6 +232,8 @@ void session_plan(struct session *session)
 	};
 
 	fleet_plan(session->fleet, &callbacks);
+	revision_wait(&session->revision);
+	fleet_set_revision(session->fleet, session->revision.id);
 	progress_clear(session->progress);
 	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
 		const struct visit *visit = fleet_visit(session->fleet, i);

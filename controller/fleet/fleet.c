@@ -205,11 +205,14 @@ static void post(struct fleet *fleet, struct message *message)
 		message_free(message);
 		return;
 	}
+	/* The first message of some wakes the reader, who takes all that there are by then. */
+	bool first = !fleet->first;
 	*fleet->last = message;
 	fleet->last = &message->next;
 	fleet->waiting++;
 	pthread_mutex_unlock(&fleet->lock);
-	wake(fleet);
+	if (first)
+		wake(fleet);
 }
 
 static void post_visit(struct member *member, enum message_kind kind, const struct result *result)
@@ -265,7 +268,6 @@ static void plan_member(struct member *member)
 	struct fleet *fleet = member->fleet;
 	struct visit *visit = &member->visit;
 	struct visit_options options = {
-		.revision = fleet->options.revision,
 		.log = fleet->options.log,
 		.plan = fleet->options.plan,
 		.write = fleet->options.write,
@@ -491,6 +493,12 @@ void fleet_plan(struct fleet *fleet, const struct fleet_callbacks *callbacks)
 {
 	run(fleet, PHASE_PLAN, callbacks);
 	refuse_twins(fleet);
+}
+
+void fleet_set_revision(struct fleet *fleet, const char *revision)
+{
+	for (size_t i = 0; i < fleet->count; i++)
+		fleet->members[i].visit.pass.revision = revision;
 }
 
 void fleet_execute(struct fleet *fleet, const struct fleet_callbacks *callbacks)

@@ -26,7 +26,6 @@ struct fleet_options {
 	int parallel; /* hosts at a time; 0: FLEET_PARALLEL_DEFAULT */
 	struct max_failures max_failures;
 	struct plan_options plan;
-	const char *revision;
 	const struct resource *const *hosts; /* which to visit; borrowed from the set */
 	size_t host_count;
 	bool write;
@@ -63,6 +62,8 @@ struct visit *fleet_visit(struct fleet *fleet, size_t index);
 /* Observes and plans every host; each visit tells how it went. Two Hosts that turn out to be one
  * engine both fail. */
 void fleet_plan(struct fleet *fleet, const struct fleet_callbacks *callbacks);
+/* Of the manifests, for the labels of what is made from here on; borrowed. */
+void fleet_set_revision(struct fleet *fleet, const char *revision);
 /* Executes the plans of the visits that were planned. Hosts that were not begun, since too many had
  * failed by then, have results of OUTCOME_SKIPPED, and ERROR_REFUSED. */
 void fleet_execute(struct fleet *fleet, const struct fleet_callbacks *callbacks);
