@@ -114,7 +114,7 @@ static const char *name_of(struct load *load, const struct node *root, bool *ret
 {
 	const struct node *name = node_get(node_get(root, "metadata"), "name");
 
-	*ret_named = is_text(name) && !name->faulty &&
+	*ret_named = is_text(name) && !name->faulty && strlen(name->text) <= RESOURCE_NAME_MAX &&
 		     pattern_match(load->patterns, RESOURCE_NAME_PATTERN, name->text);
 	return *ret_named ? name->text
 			  : arena_printf(load->arena, "(unnamed %zu)", load->documents.count);

@@ -12,6 +12,7 @@ static const struct field metadata_fields[] = {
 		.type = &type_string,
 		.flags = FIELD_REQUIRED | FIELD_PROJECT,
 		.pattern = RESOURCE_NAME_PATTERN,
+		.max = RESOURCE_NAME_MAX,
 		.example = "web",
 		.doc = "Identifies the resource together with its kind, and names it on the "
 		       "engine.",

@@ -227,6 +227,11 @@ json_t *decode_string(struct decode *decode, const struct field *field, const st
 
 	if (!text || !decode_pattern(decode, field, node, text))
 		return NULL;
+	if (field->max && strlen(text) > (size_t)field->max) {
+		decode_fault(decode, node, "%s is longer than %lld bytes",
+			     decode_found(decode, node), (long long)field->max);
+		return NULL;
+	}
 	json_t *value = json_string(text);
 	if (!value)
 		decode_fault(decode, node, "the text is not UTF-8");

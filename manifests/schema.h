@@ -164,7 +164,8 @@ struct field {
 	const unsigned *choices_since;
 	/* Words that people try and that are not taken; NULL key at the end, or NULL. */
 	const struct refused *refused;
-	int64_t min, max;    /* type_int, type_size, type_duration; both 0: no bounds */
+	/* type_int, type_size, type_duration; both 0: no bounds. max of type_string: bytes. */
+	int64_t min, max;
 	const char *pattern; /* POSIX extended expression for strings and map keys */
 	/* JSON pointer (RFC 6901) into the create body; NULL: none. In the schema of an object it
 	 * is relative to that object's place; where no member has one, the object is written and

@@ -27,6 +27,8 @@ static json_t *schema_of_string(const struct field *field)
 	if (field->pattern)
 		json_object_set_new(schema, "pattern",
 				    json_schema_pattern_or_reference(field->pattern));
+	if (field->max)
+		json_object_set_new(schema, "maxLength", json_integer(field->max));
 	return schema;
 }
 

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Path of `dir` within the work tree, "" for the whole of it; NULL when it lies outside. */
 static char *path_in_tree(git_repository *repository, const char *dir)
@@ -92,12 +93,27 @@ static bool read_commit(git_repository *repository, const char *dir, struct revi
 	return found;
 }
 
+/* Whether libgit2 need be asked at all, which takes 10 ms to wake up: it reads the certificates of
+ * this machine first. */
+static bool is_below_git(const char *dir)
+{
+	CLEANUP(cleanup_free) char *at = realpath(dir, NULL);
+	bool found = false;
+
+	for (char *end = at ? at + strlen(at) : NULL; end && !found; end = strrchr(at, '/')) {
+		*end = 0;
+		CLEANUP(cleanup_free) char *git = xasprintf("%s/.git", at);
+		found = access(git, F_OK) == 0;
+	}
+	return found;
+}
+
 void revision_read(const char *dir, const char *digest, struct revision *ret_revision)
 {
 	git_repository *repository = NULL;
 
 	*ret_revision = (struct revision){ 0 };
-	if (git_libgit2_init() >= 0) {
+	if (is_below_git(dir) && git_libgit2_init() >= 0) {
 		/*
 		 * libgit2 refuses repositories of other users, as git does since CVE-2022-24765,
 		 * because git runs what a repository's configuration names (fsmonitor, filters,

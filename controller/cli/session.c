@@ -122,8 +122,9 @@ int session_start(struct session *session, struct context *context,
 	}
 	/* A diff that only people read does without. Signals are the fleet's by now: the thread
 	 * takes none. */
-	if (code == EXIT_IN_STEP && (preset->write || context->options.output != OUTPUT_HUMAN ||
-				     context->options.out))
+	bool wanted =
+		preset->write || context->options.output != OUTPUT_HUMAN || context->options.out;
+	if (code == EXIT_IN_STEP && wanted)
 		revision_begin(load_dir(context), set_digest(session->set), &session->revision);
 	if (code != EXIT_IN_STEP)
 		session_done(session);
