@@ -229,17 +229,17 @@ int pass_observe(struct pass *pass, struct error *err)
 		arena_defer(pass->arena, release, pass->digests);
 	}
 	pass->queue = NULL;
-	/* Images first: what is known by then need not be asked for again when the list of
-	 * containers tells which images are in use. */
+	/* Containers, the last kind, lead to the most: their list goes out on the connection that
+	 * is open already. Which images are wanted is known before the first answer comes. */
+	for (size_t i = count; i-- > 0;) {
+		if (all[i]->list_path)
+			pass_queue(pass, all[i]->list_path, list_read, (void *)all[i]);
+	}
 	for (size_t i = 0; i < count; i++) {
 		if (all[i]->prepare)
 			all[i]->prepare(pass);
 	}
 	pass_queue(pass, "/info", info_read, NULL);
-	for (size_t i = 0; i < count; i++) {
-		if (all[i]->list_path)
-			pass_queue(pass, all[i]->list_path, list_read, (void *)all[i]);
-	}
 	if (drain(pass, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {

@@ -26,6 +26,8 @@ enum {
 	WORKER_STACK = 512 * 1024,
 	/* Byte counts of a pull may be dropped when the reader is slow; steps never are. */
 	MESSAGES_MAX = 4096,
+	FAR_CONNECTIONS = 256,
+	FAR_CONNECTIONS_EACH = 32,
 };
 
 enum message_kind { MESSAGE_PLANNED, MESSAGE_PROGRESS, MESSAGE_RESULT, MESSAGE_EXECUTED };
@@ -84,6 +86,17 @@ static int open_fds(struct fleet *fleet, struct error *err)
 	return 0;
 }
 
+/* Connections to far hosts that are soon over may be many, but not on all hosts at once. */
+static int far_in_flight(const struct fleet *fleet)
+{
+	size_t at_once = fleet->count < (size_t)fleet->options.parallel
+				 ? fleet->count
+				 : (size_t)fleet->options.parallel;
+	size_t each = FAR_CONNECTIONS / (at_once ? at_once : 1);
+
+	return (int)(each < FAR_CONNECTIONS_EACH ? each : FAR_CONNECTIONS_EACH);
+}
+
 static int connect_members(struct fleet *fleet, struct error *err)
 {
 	for (size_t i = 0; i < fleet->count; i++) {
@@ -97,6 +110,7 @@ static int connect_members(struct fleet *fleet, struct error *err)
 		/* A host that can't be set up fails alone. */
 		member->initialized = connection_init(&member->connection, fleet->tunnel, host,
 						      fleet->options.log, &member->init_err) == 0;
+		member->connection.far_in_flight = far_in_flight(fleet);
 	}
 	return 0;
 }

@@ -19,7 +19,8 @@ enum {
 	BEAT_TIMEOUT_MS = 8 * 1000,
 	BEAT_AGAIN_MS = 1000, /* after one that failed */
 	POLL_MS = 500,
-	LOST_MAX = 3, /* answers */
+	LOST_MAX = 3,	 /* answers */
+	AT_ONCE_MAX = 3, /* times that it was to be had, and then was not */
 };
 
 struct lease {
@@ -274,13 +275,36 @@ static int break_if_stale(struct lease *lease, const struct lease_holder *holder
 	return stale ? remove_container(lease->engine, holder->id, err) : 0;
 }
 
+/* Nobody is seen to have it, or the one who had it can't be taken away: most often it is to be had
+ * now. Where it is not, in a while: an engine that is removing a container, or never finished doing
+ * so, keeps its name. */
+static void describe(const struct lease_holder *holder, bool vacant, char *text, size_t size)
+{
+	if (vacant)
+		snprintf(text, size,
+			 "the engine keeps the name " LEASE_NAME
+			 " for a container that it doesn't show, or can't remove");
+	else
+		lease_holder_describe(holder, text, size);
+}
+
+static int give_up(const char *text, bool vacant, struct error *err)
+{
+	error_set(err, ERROR_CONFLICT, "%s", text);
+	return error_hint(err, "%s",
+			  vacant ? "'docker rm -f " LEASE_NAME "' there, or a restart of the "
+				   "engine, frees it"
+				 : "wait for it, or see what it is at: without a sign of life for "
+				   "a minute its lease is void");
+}
+
 static int wait_for_it(struct lease *lease, const struct lease_options *options, struct error *err)
 {
 	int64_t until_ms = boot_ms() + options->timeout_ms;
 	struct lease_holder holder;
-	bool taken, broken, told = false;
+	bool taken, vacant, told = false;
 	char text[512];
-	int lost = 0;
+	int lost = 0, at_once = 0;
 
 	for (;;) {
 		if (options->cancelled && options->cancelled(options->ctx))
@@ -293,18 +317,14 @@ static int wait_for_it(struct lease *lease, const struct lease_options *options,
 		}
 		if (taken)
 			return 0;
-		if (!*holder.id)
-			continue;
-		if (break_if_stale(lease, &holder, &broken, err) < 0)
+		vacant = !*holder.id;
+		if (!vacant && break_if_stale(lease, &holder, &vacant, err) < 0)
 			return -1;
-		if (broken)
+		if (vacant && at_once++ < AT_ONCE_MAX)
 			continue;
-		lease_holder_describe(&holder, text, sizeof(text));
-		if (boot_ms() >= until_ms) {
-			error_set(err, ERROR_CONFLICT, "%s", text);
-			return error_hint(err, "wait for it, or see what it is at: without a sign "
-					       "of life for a minute its lease is void");
-		}
+		describe(&holder, vacant, text, sizeof(text));
+		if (boot_ms() >= until_ms)
+			return give_up(text, vacant, err);
 		if (!told && options->waits)
 			options->waits(options->ctx, text);
 		told = true;

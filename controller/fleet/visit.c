@@ -59,6 +59,7 @@ int connection_open(struct connection *connection, const struct resource *host,
 		.name = host->name,
 		.connect_timeout_ms = timeout_of(host, "connect_timeout"),
 		.request_timeout_ms = timeout_of(host, "request_timeout"),
+		.far_in_flight = connection->far_in_flight,
 		.log = log,
 	};
 	if (connection->tunnel_host) {

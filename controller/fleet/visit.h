@@ -16,6 +16,7 @@ struct connection {
 	char *name;
 	struct tunnel_host *tunnel_host; /* NULL for unix:// */
 	struct engine *engine;		 /* NULL until opened */
+	int far_in_flight;		 /* see struct engine_options */
 };
 
 /* Reads the Host resource's spec, adds it to the tunnel; contacts nobody. */

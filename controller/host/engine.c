@@ -16,6 +16,7 @@
 #include "controller/host/engine_internal.h"
 #include "controller/host/ndjson.h"
 #include "controller/host/printable.h"
+#include "controller/host/tunnel.h"
 
 /* "1.41" -> 41; -1 for what is no version of major number 1. */
 static int minor_of(const char *version)
@@ -88,6 +89,13 @@ static int negotiate(struct engine *engine, struct error *err)
 		     json_string_value(json_object_get(engine->version, "MinAPIVersion")), err);
 }
 
+/* One kept connection for each request in flight, and one for an event stream. */
+static void set_in_flight(struct engine *engine, int in_flight)
+{
+	engine->max_in_flight = in_flight;
+	curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)in_flight + 1);
+}
+
 static struct engine *engine_new(const struct engine_options *options)
 {
 	struct engine *engine = xcalloc(1, sizeof(*engine));
@@ -97,16 +105,23 @@ static struct engine *engine_new(const struct engine_options *options)
 	engine->tunnel = options->tunnel;
 	engine->connect_timeout_ms = options->connect_timeout_ms;
 	engine->request_timeout_ms = options->request_timeout_ms;
-	engine->max_in_flight = options->max_in_flight > 0 ? options->max_in_flight : 8;
 	engine->log = options->log;
 	atomic_init(&engine->interrupted, false);
 	pthread_mutex_init(&engine->lock, NULL);
 	engine->multi = curl_multi_init();
 	if (!engine->multi)
 		abort();
-	/* One kept connection for each request in flight, and one for an event stream. */
-	curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)engine->max_in_flight + 1);
+	set_in_flight(engine, options->max_in_flight > 0 ? options->max_in_flight : 8);
 	return engine;
+}
+
+static bool is_far(const struct engine *engine)
+{
+	struct tunnel_host_info info = { .round_trip_ms = 0 };
+
+	if (engine->tunnel)
+		tunnel_host_info(engine->tunnel, &info);
+	return info.round_trip_ms >= ENGINE_FAR_MS;
 }
 
 int engine_open(const struct engine_options *options, struct engine **ret_engine, struct error *err)
@@ -123,6 +138,8 @@ int engine_open(const struct engine_options *options, struct engine **ret_engine
 		engine_close(engine);
 		return -1;
 	}
+	if (options->far_in_flight > engine->max_in_flight && is_far(engine))
+		set_in_flight(engine, options->far_in_flight);
 	*ret_engine = engine;
 	return 0;
 }

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 enum { ENGINE_API_OLDEST = 40, ENGINE_API_NEWEST = 51 }; /* minor numbers of 1.x */
+enum { ENGINE_FAR_MS = 10 };
 
 struct engine;
 struct tunnel_host;
@@ -35,6 +36,9 @@ struct engine_options {
 	int connect_timeout_ms;
 	int request_timeout_ms; /* for one answer; streams have their own idle limit */
 	int max_in_flight;	/* simultaneous requests of engine_perform_all(); 0: 8 */
+	/* The same over a tunnel to a host that is ENGINE_FAR_MS away or more, where it is the
+	 * larger: each takes a channel, and waits for a round trip, whatever the engine does. */
+	int far_in_flight;
 	const struct logger *log;
 };
 

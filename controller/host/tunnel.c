@@ -239,7 +239,7 @@ static void accept_all(struct tunnel_host *host)
 			close(fd);
 			continue;
 		}
-		struct tunnel_channel *channel = tunnel_channel_new(host, PURPOSE_PUMP);
+		struct tunnel_channel *channel = tunnel_channel_for_pump(host);
 		channel->local.fd = fd;
 		tunnel_watch_set(tunnel, &channel->local, 0);
 		tunnel_host_need(host);

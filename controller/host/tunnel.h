@@ -88,5 +88,8 @@ struct tunnel_host_info {
 	/* The line that would make it known; NULL where the file says otherwise of this host. */
 	const char *known_hosts_line;
 	const char *banner; /* "SSH-2.0-OpenSSH_9.2p1" */
+	/* What the last opening of a channel to the engine's socket took; 0: there was none, or
+	 * its channels are commands, of which sshd allows few. */
+	int round_trip_ms;
 };
 void tunnel_host_info(struct tunnel_host *host, struct tunnel_host_info *ret_info);

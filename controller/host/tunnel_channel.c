@@ -24,6 +24,9 @@
 
 enum {
 	READS_PER_EVENT = 4,
+	/* Longer than who asked for the connection takes to use it, shorter than a way to the host
+	 * takes to die unseen. */
+	SPARE_MS = 1000,
 	/* What the diagnosis exits with. */
 	SOCKET_MISSING = 10,
 	SOCKET_DENIED = 11,
@@ -46,6 +49,23 @@ struct tunnel_channel *tunnel_channel_new(struct tunnel_host *host, enum tunnel_
 	channel->local = (struct tunnel_watch){ .kind = WATCH_LOCAL, .fd = -1, .owner = channel };
 	channel->exit_status = -1;
 	TAILQ_INSERT_TAIL(&host->channels, channel, link);
+	return channel;
+}
+
+struct tunnel_channel *tunnel_channel_for_pump(struct tunnel_host *host)
+{
+	struct tunnel_channel *channel = NULL;
+
+	TAILQ_FOREACH(channel, &host->channels, link)
+	{
+		if (channel->purpose == PURPOSE_SPARE && channel->phase == CHANNEL_OPEN &&
+		    !channel->remote_eof && !channel->remote_closed)
+			break;
+	}
+	if (!channel)
+		return tunnel_channel_new(host, PURPOSE_PUMP);
+	channel->purpose = PURPOSE_PUMP;
+	channel->deadline_ms = 0;
 	return channel;
 }
 
@@ -487,6 +507,16 @@ static void open_failed(struct tunnel_channel *channel)
 	tunnel_channel_finish(channel, &err);
 }
 
+static void note_round_trip(const struct tunnel_channel *channel)
+{
+	struct tunnel_host *host = channel->host;
+	int64_t took_ms = io_now_ms() - channel->opening_ms;
+
+	pthread_mutex_lock(&host->tunnel->queue->lock);
+	host->info.round_trip_ms = channel->dial_stdio ? 0 : (int)took_ms;
+	pthread_mutex_unlock(&host->tunnel->queue->lock);
+}
+
 static void opened(struct tunnel_channel *channel)
 {
 	static const char ping[] = "GET /_ping HTTP/1.0\r\n\r\n";
@@ -503,6 +533,7 @@ static void opened(struct tunnel_channel *channel)
 		(void)ssh_channel_send_eof(channel->ssh);
 		return;
 	}
+	note_round_trip(channel);
 	if (!channel->dial_stdio)
 		tunnel_host_set_error(channel->host, NULL);
 	if (channel->purpose == PURPOSE_PUMP) {
@@ -514,7 +545,10 @@ static void opened(struct tunnel_channel *channel)
 		set_deadline(channel);
 		(void)write_remote(channel, ping, sizeof(ping) - 1);
 	} else {
-		tunnel_channel_finish(channel, NULL);
+		answer_request(channel, NULL);
+		channel->purpose = PURPOSE_SPARE;
+		channel->deadline_ms = io_now_ms() + SPARE_MS;
+		tunnel_wake_at(channel->host->tunnel, channel->deadline_ms);
 	}
 }
 
@@ -592,6 +626,7 @@ static void start_open(struct tunnel_channel *channel)
 	if (ssh_add_channel_callbacks(channel->ssh, &channel->callbacks))
 		abort();
 	channel->phase = CHANNEL_OPENING;
+	channel->opening_ms = io_now_ms();
 	set_deadline(channel);
 	step_open(channel);
 }

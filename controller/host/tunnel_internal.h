@@ -88,10 +88,11 @@ struct tunnel_chunk {
 
 enum tunnel_purpose {
 	PURPOSE_PUMP,	  /* between `local` and the engine */
-	PURPOSE_CONNECT,  /* opened and closed, to see whether it can be */
+	PURPOSE_CONNECT,  /* opened, to see whether it can be; then a spare */
 	PURPOSE_EXEC,	  /* a command of tunnel_host_exec() */
 	PURPOSE_DIAGNOSE, /* a command that tells why the engine's socket can't be opened */
 	PURPOSE_PROMPT,	  /* `true`, after which sshd sends small packets at once */
+	PURPOSE_SPARE,	  /* open, for whoever comes next: saves a round trip */
 };
 
 struct tunnel_channel {
@@ -112,6 +113,7 @@ struct tunnel_channel {
 	char *command; /* NULL: direct-streamlocal */
 	struct str output, errors;
 	int exit_status;
+	int64_t opening_ms;  /* when it was asked for */
 	int64_t deadline_ms; /* 0: none */
 	bool retried;	     /* on a second connection after the first proved dead */
 	bool dial_stdio;
@@ -217,6 +219,8 @@ bool tunnel_host_is_full(struct tunnel_host *host);
 /* --- tunnel_channel.c */
 
 struct tunnel_channel *tunnel_channel_new(struct tunnel_host *host, enum tunnel_purpose purpose);
+/* For a connection to the engine that was just accepted: the spare one, or a new one. */
+struct tunnel_channel *tunnel_channel_for_pump(struct tunnel_host *host);
 /* Does what can be done next. */
 void tunnel_channel_settle(struct tunnel_channel *channel);
 /* `local` is ready. */

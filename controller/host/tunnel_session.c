@@ -458,6 +458,10 @@ static void check_channel(struct tunnel_channel *channel, int64_t now_ms)
 		tunnel_wake_at(host->tunnel, channel->deadline_ms);
 		return;
 	}
+	if (channel->purpose == PURPOSE_SPARE) {
+		tunnel_channel_finish(channel, NULL);
+		return;
+	}
 	if (channel->phase == CHANNEL_OPENING && host->state == HOST_UP) {
 		/* sshd answers at once: the server, or the way to it, is dead. */
 		error_set(&err, ERROR_TIMEOUT,

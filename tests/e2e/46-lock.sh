@@ -141,6 +141,11 @@ with
 engine h1 POST '/containers/create?name=drey-lock' '{"Image":"busy:1"}' >/dev/null
 apply 4 "$m" --host h1
 assert_contains "$WORK/stderr" "container drey-lock stands in the way and is not drey's"
+echo '# a name that the engine keeps for nothing that it shows is asked for now and then, not without rest'
+with --rule 'GET /containers/drey-lock/json reply=404'
+apply 4 "$m" --host h1 --lock-timeout 1s
+assert_contains "$WORK/stderr" 'the engine keeps the name drey-lock for a container that it doesn'"'"'t show'
+[ "$(requests fault POST create.name=drey-lock)" -lt 10 ] || fail "$(requests fault POST create) times asked for"
 engine h1 DELETE /containers/drey-lock >/dev/null
 
 echo '# a holder that has lost it stops where it is: another drey puts right what it had begun'
