@@ -90,6 +90,16 @@ bool container_change_names(const struct change *change, const char *network);
 bool container_connect_loses_mac(const struct pass *pass, const struct resource *want,
 				 const char *network);
 
+/* container_home.c: the engine's name of the network that it was made on, without which the engine
+ * would not start it; of one that is gone what the engine calls it. NULL where there is none, and
+ * where the engine does not care (API < 1.44). */
+const char *container_home(const struct pass *pass, const struct object *object);
+/* The engine's name of a container that could not live on another network in the place of this one,
+ * called new_name: it was made on this one, by its ID, or by a name that changes. NULL: there is
+ * none. */
+const char *container_bound_to(const struct pass *pass, const struct object *network,
+			       const char *new_name);
+
 /* Kinds of state as desired: "running" unless spec.state says otherwise. */
 const char *container_wanted_state(const struct resource *want);
 

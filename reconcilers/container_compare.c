@@ -25,17 +25,25 @@ static json_t *keep(struct arena *arena, json_t *value)
 	return value;
 }
 
-static void add_change(struct action *action, const char *key, const json_t *before,
-		       const json_t *after, enum effect effect)
+static bool is_ignored(const struct action *action, const char *key)
 {
-	const struct field *field = schema_field(&container_schema, key);
 	const json_t *ignored;
 	size_t i;
 
 	json_array_foreach (resource_ignore(action->want), i, ignored) {
 		if (str_eq(json_string_value(ignored), key))
-			return;
+			return true;
 	}
+	return false;
+}
+
+static void add_change(struct action *action, const char *key, const json_t *before,
+		       const json_t *after, enum effect effect)
+{
+	const struct field *field = schema_field(&container_schema, key);
+
+	if (is_ignored(action, key))
+		return;
 	struct change change = {
 		.field = field,
 		.leaf = field,
@@ -356,6 +364,28 @@ static void raise_for_macs(const struct pass *pass, struct action *action, struc
 	}
 }
 
+/* A live change would leave one that does not come back from its next start. */
+static void compare_home(const struct pass *pass, struct action *action, struct arena *arena)
+{
+	const char *home = container_home(pass, action->have);
+	json_t *wanted = container_networks(pass, action->want);
+	const char *first = json_string_value(json_array_get(wanted, 0));
+	bool stays = !home || !first || is_ignored(action, "networks");
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach (wanted, i, name)
+		stays = stays || str_eq(json_string_value(name), home);
+	if (!stays) {
+		add_change(action, "network_mode", keep(arena, json_string(home)),
+			   keep(arena, json_string(first)), EFFECT_REPLACE);
+		if (!action->reason)
+			action->reason = "this engine starts no container without the network "
+					 "that it was made on";
+	}
+	json_decref(wanted);
+}
+
 /* Made by `docker run --rm`, which drey never does. */
 static bool removes_itself(const struct object *have)
 {
@@ -620,6 +650,7 @@ void container_compare_fields(const struct pass *pass, struct action *action, st
 	compare_state(action, arena);
 	raise_effects(pass, action, arena);
 	raise_for_macs(pass, action, arena);
+	compare_home(pass, action, arena);
 }
 
 /* Told before anything is touched. */

@@ -122,6 +122,16 @@ static json_t *directories(const json_t *changes)
 	return above;
 }
 
+/* Where an engine with the containerd image store has put a file into the container: a directory
+ * that it pivots from, and takes away again (moby pkg/chrootarchive, os.MkdirTemp()). */
+static bool is_pivot(const char *path)
+{
+	static const char head[] = "/.pivot_root";
+
+	return str_has_prefix(path, head) && path[sizeof(head) - 1] &&
+	       path[sizeof(head) - 1 + strspn(path + sizeof(head) - 1, "0123456789")] == '\0';
+}
+
 json_t *container_drift(const struct object *object, const struct resource *want,
 			const json_t *changes)
 {
@@ -133,7 +143,7 @@ json_t *container_drift(const struct object *object, const struct resource *want
 
 		if (path && *path == '/' && !json_object_get(above, path) &&
 		    !container_is_mount_point(object, path) && !container_files_lead(want, path) &&
-		    !is_left_out(want, path))
+		    !is_left_out(want, path) && !is_pivot(path))
 			json_array_append(drift, change);
 	}
 	json_decref(above);

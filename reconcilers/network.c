@@ -6,6 +6,7 @@
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "reconcilers/container.h"
 #include "reconcilers/external.h"
 #include "reconcilers/network_notes.h"
 
@@ -364,6 +365,7 @@ static void network_compare(const struct pass *pass, struct action *action, stru
 	const char *name = network_own_engine_name(want);
 	json_t *expected, *given;
 	const json_t *observed;
+	const char *bound;
 
 	action->changes.arena = arena;
 	if (resource_bool(want, "external")) {
@@ -397,6 +399,15 @@ static void network_compare(const struct pass *pass, struct action *action, stru
 	observed = have->ours ? given : adopted_observed(given, expected, arena);
 	schema_diff(&network_schema, observed, expected, resource_ignore(want), &action->changes);
 	action->verdict = action->changes.list.count ? VERDICT_REPLACE : VERDICT_KEEP;
+	bound = action->verdict == VERDICT_REPLACE ? container_bound_to(pass, have, name) : NULL;
+	if (bound)
+		refuse(action,
+		       arena_printf(arena,
+				    "container '%s' was made on it, and this engine starts no "
+				    "container without the network that it was made on; make "
+				    "another Network beside this one, and remove this one when "
+				    "its containers have moved there (which makes them anew)",
+				    bound));
 }
 
 /* --- creating --- */

@@ -16,10 +16,18 @@ bool plan_is_transient(const struct object *object)
 	return container_is_leftover(object->engine_name);
 }
 
+/* Who uses a network names it, by the name that it is to have. */
+static bool goes_by_its_name(const struct action *action)
+{
+	return strcmp(action->kind->name, "Network") != 0 || !action->want ||
+	       str_eq(action->have->engine_name, resource_engine_name(action->want));
+}
+
 bool plan_is_usable(const struct action *action)
 {
 	return action->have &&
-	       (action->have->ours || (action->want && resource_adopts(action->want)));
+	       (action->have->ours || (action->want && resource_adopts(action->want))) &&
+	       goes_by_its_name(action);
 }
 
 bool plan_is_running(const struct object *object)
@@ -260,7 +268,7 @@ static void note_refused(struct draft *draft, struct candidate *user)
 		const struct action *provider = &draft->items[need->index].action;
 
 		if (need->optional || provider->verdict != VERDICT_REFUSE ||
-		    (provider->have && provider->have->ours))
+		    plan_is_usable(provider))
 			continue;
 		action->warning = arena_printf(draft->arena, "waits for %s/%s, which is refused",
 					       provider->kind->name, provider->name);

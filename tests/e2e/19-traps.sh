@@ -188,6 +188,28 @@ for name in off tuned on once plain-run; do
 	assert_eq "$(jq -r ".hosts[].actions[] | select(.resource == \"Container/$name@h1\") | .verdict" "$WORK/stdout")" keep
 done
 
+step 'moved to another network than the one it was made on, which goes'
+rm "$m"/container-*.yaml
+for name in front back; do
+	write_document "$m" Network "$name" 'hosts: [h1]'
+done
+running=()
+runs 44 moved busy:1 'networks: [front]'
+apply 0 "$m"
+rm "$m/network-front.yaml"
+runs 44 moved busy:1 'networks: [back]'
+diff_exits 1 "$m" -o json
+if [ "$api" -lt 44 ]; then
+	moved='["Container/moved@h1","update","networks.front networks.back"]'
+else
+	moved='["Container/moved@h1","replace","networks.front networks.back network_mode"]'
+fi
+assert_eq "$(not_kept | jq -c 'map(select(.[0] == "Container/moved@h1")) | .[]')" "$moved"
+apply 0 "$m" --prune --max-removals 100
+assert_eq "$(engine h1 GET /networks | jq -r '[.[].Name | select(. == "front" or . == "back")] | join(" ")')" back
+restarted
+assert_eq "$(container_field h1 moved '.State.Status + " " + (.NetworkSettings.Networks | keys | join(" "))')" 'running back'
+
 step 'what is removed from the manifest is removed, and nothing besides'
 # 34: of the environment, of labels; 43: nothing is ever removed in bulk, which takes more on older engines.
 engine h1 POST /volumes/create '{"Name":"foreign"}' >/dev/null

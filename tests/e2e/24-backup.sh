@@ -180,7 +180,7 @@ assert_eq "$(container_field h1 user .State.Status) $(container_field h1 reader 
 assert_backups 5
 
 echo '# somebody sets a user going while its volume is copied: no backup'
-with --rule 'GET /archive slow_ms=100'
+with --rule 'GET /archive slow_ms=30'
 "$DREY" backup run nightly -f "$m" >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
 pid=$!
 wait_until 30 reading

@@ -94,40 +94,56 @@ def save(socket, prefix):
     return saved
 
 
-def make(socket, kind, there, name, body):
-    """The object called there is removed and made anew, called name."""
-    seen = inspect(socket, kind, there)
-    own = {key: value for key, value in labels_of(kind, seen).items() if is_own(key)}
-    body = dict(body, Labels=dict(body["Labels"], **own))
-    if kind == "Container":
-        ask(socket, "DELETE", f"/containers/{seen['Id']}?force=1&v=1")
-        ask(socket, "POST", f"/containers/create?name={name}", body)
-        if seen["State"]["Running"]:
-            ask(socket, "POST", f"/containers/{name}/start")
-        return
-    ask(socket, "DELETE", f"/{kind.lower()}s/{there}")
-    ask(socket, "POST", f"/{kind.lower()}s/create", dict(body, Name=name))
+def make_container(socket, seen, name, body):
+    ask(socket, "DELETE", f"/containers/{seen['Id']}?force=1&v=1")
+    ask(socket, "POST", f"/containers/create?name={name}", body)
+    if seen["State"]["Running"]:
+        ask(socket, "POST", f"/containers/{name}/start")
 
 
 def make_all(socket, saved, model):
+    """Each object is removed and made anew: as it was saved, or as that one was."""
     there = {f"{kind}/{labels['drey.name']}": engine_name for kind in KINDS
              for engine_name, labels in listed(socket, kind) if "drey.name" in labels}
 
-    def one(key):
+    def body_of(key, seen):
         kind, own_name = key.split("/")
         name, body = saved[key]["name"], saved[key]["body"]
         if model:
             name, body = own_name, saved[f"{kind}/{model}"]["body"]
             # Its addresses are the engine's choice, and taken.
             body = {key: value for key, value in body.items() if key != "IPAM"}
-        try:
-            make(socket, kind, there[key], name, body)
-        except (OSError, RuntimeError) as error:
-            raise SystemExit(f"anew.py: {key}: {error}") from error
+        own = {key: value for key, value in labels_of(kind, seen).items() if is_own(key)}
+        return name, dict(body, Labels=dict(body["Labels"], **own))
+
+    def each(keys, do):
+        def one(key):
+            try:
+                return do(key)
+            except (OSError, RuntimeError) as error:
+                raise SystemExit(f"anew.py: {key}: {error}") from error
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(one, keys))
+
+    def container(key):
+        seen = inspect(socket, "Container", there[key])
+        make_container(socket, seen, *body_of(key, seen))
+
+    def taken_away(key):
+        kind = key.split("/")[0]
+        wanted = body_of(key, inspect(socket, kind, there[key]))
+        ask(socket, "DELETE", f"/{kind.lower()}s/{there[key]}")
+        return key, wanted
+
+    def made(item):
+        key, (name, body) = item
+        ask(socket, "POST", f"/{key.split('/')[0].lower()}s/create", dict(body, Name=name))
 
     keys = [key for key in saved if key.split("/")[1] != model]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(one, keys))
+    each([key for key in keys if key.startswith("Container/")], container)
+    # All first: one may have got the addresses that another one had.
+    each(each([key for key in keys if not key.startswith("Container/")], taken_away), made)
 
 
 def main():

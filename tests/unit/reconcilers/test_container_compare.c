@@ -468,6 +468,30 @@ Test(container_compare, networks_change_by_connecting)
 	       "networks.bridge: {} -> (none) [connect]; networks.front: (none) -> {} [connect]");
 }
 
+/* What engines from API 1.44 on need to start a container; before, the mode means nothing more than
+ * which endpoint comes first. */
+static bool leaves_home(int api, const char *mode)
+{
+	json_t *inspect = recorded("full");
+
+	host(HEAD "full }\nspec: { image: busy:1, networks: [back] }\n---\n"
+		  "apiVersion: drey/v1\nkind: Network\nmetadata: { name: back }\n");
+	json_object_set_new(json_object_get(inspect, "HostConfig"), "NetworkMode",
+			    json_string(mode));
+	pass_has_container(inspect, "full");
+	pass_api(api);
+	return strstr(pass_changes(pass_compare("Container", "full")), "; network_mode: ");
+}
+
+Test(container_compare, it_leaves_the_network_it_was_made_on_by_being_made_anew)
+{
+	cr_expect(leaves_home(44, "front"));
+	cr_expect(leaves_home(44, "gone"));
+	cr_expect(!leaves_home(44, "back"));
+	cr_expect(!leaves_home(44, "bridge"));
+	cr_expect(!leaves_home(43, "front"));
+}
+
 static json_t *on_network_that_is_gone(const char *container, const char *network)
 {
 	json_t *inspect = recorded(container);

@@ -234,6 +234,12 @@ Test(container_files, drift_is_what_somebody_changed)
 			       " {'Path': '/a/b/c', 'Kind': 1}, {'Path': '/a/b/d', 'Kind': 1},"
 			       " {'Path': '/sbin/docker-init', 'Kind': 1}]"),
 			 "/a/b/d ");
+	/* What the engine has put there itself. */
+	cr_expect_str_eq(drift("  fs_drift: report",
+			       "[{'Path': '/.pivot_root347653429', 'Kind': 1},"
+			       " {'Path': '/.pivot_root', 'Kind': 1},"
+			       " {'Path': '/.pivot_root3x', 'Kind': 1}]"),
+			 "/.pivot_root /.pivot_root3x ");
 	cr_expect_str_eq(drift("  fs_drift: report", "[{'Path': 7}, 'x', {'Path': 'relative'}]"),
 			 "");
 }
