@@ -4,6 +4,8 @@
 # The idempotency traps that an engine can show, by their numbers in docs/traps.md: what a manifest leaves to the image and
 # to the daemon, and what engines spell in their own way, is no difference. Not after apply; not after the engine was started
 # anew; not with another configuration; not of what was stopped, but for that; and not when the image has lost its name.
+#
+# Takes minutes.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 

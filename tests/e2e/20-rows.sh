@@ -4,6 +4,8 @@
 # Every row of Container, Network and Volume that has an example, on a real engine: made and read back there is no
 # difference. Lost behind drey's back, taken out of the manifest, or there though no manifest says so, there is that
 # difference and no other, and apply heals it. And what changes in place does.
+#
+# Takes minutes.
 . "$(dirname "$0")/lib.sh"
 
 write_host_manifests m

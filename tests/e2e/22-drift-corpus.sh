@@ -8,6 +8,8 @@
 #
 # makes the container NAME of the manifest's LINEs (stopped unless they say otherwise), and does CHANGE to it: a command of
 # this script and its arguments (of anew and update, a single one); NAME is the last. What other resources show besides is told by `shows`.
+#
+# Takes minutes.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -4,6 +4,8 @@
 # Configs and secrets are in a container before it starts, with owner and mode; whatever happens to them is a difference,
 # and the values of secrets are nowhere but in the file.
 # shellcheck disable=SC2016 # ${host.name} is for drey
+#
+# Takes minutes.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 

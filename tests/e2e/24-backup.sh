@@ -3,6 +3,8 @@
 #
 # Backups: what they hold, what their users do meanwhile, and everything that may go wrong, after which the users run
 # and only whole backups are there.
+#
+# Takes minutes.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/volumes.sh

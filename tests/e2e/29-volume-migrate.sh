@@ -4,6 +4,8 @@
 # A volume whose options changed: refused unless the manifest says what shall become of its files; copied into a new
 # generation with every file as it was, its users moved over, the old one kept until confirmed. Whatever goes wrong, and
 # wherever drey is killed: the next run gets there, no file is lost, and the users run.
+#
+# Takes minutes.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/volumes.sh

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Taking over what exists: manifests for a zoo of what people make without drey, whose first diff is empty, and stays so.
+#
+# Takes minutes.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/zoo.sh
