@@ -95,10 +95,17 @@ bool container_connect_loses_mac(const struct pass *pass, const struct resource 
  * where the engine does not care (API < 1.44). */
 const char *container_home(const struct pass *pass, const struct object *object);
 /* The engine's name of a container that could not live on another network in the place of this one,
- * called new_name: it was made on this one, by its ID, or by a name that changes. NULL: there is
- * none. */
+ * called new_name: it was made on this one, by its ID, or by a name that changes, or on one that is
+ * gone. NULL: there is none. */
 const char *container_bound_to(const struct pass *pass, const struct object *network,
 			       const char *new_name);
+
+/* Where a container is to be started whose home is gone: makes a network of that name, which
+ * nothing is on. *ret_network (arena): its name, for container_home_let_go() once the container
+ * runs; NULL: none was needed. */
+MUST_CHECK int container_home_stand_in(struct pass *pass, const struct object *object,
+				       const char **ret_network, struct error *err);
+void container_home_let_go(struct pass *pass, const char *network);
 
 /* Kinds of state as desired: "running" unless spec.state says otherwise. */
 const char *container_wanted_state(const struct resource *want);

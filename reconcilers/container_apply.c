@@ -126,7 +126,7 @@ static void undo_create(struct pass *pass, const char *id)
 	json_t *inspect = NULL;
 
 	if (call_inspect(pass, id, &inspect, &ignored) == 0 && inspect &&
-	    inspect_is(inspect, "created") && call_delete(pass, id, &ignored) < 0)
+	    inspect_is(inspect, "created") && call_delete_new(pass, id, &ignored) < 0)
 		log_debug(pass->log, "undo of a create failed id=%s error=\"%s\"", id,
 			  ignored.text);
 	json_decref(inspect);

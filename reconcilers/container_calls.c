@@ -360,9 +360,10 @@ static int wait_until_removed(struct pass *pass, const char *id, struct error *e
 	return call_await_gone(pass, id, err);
 }
 
-int call_delete(struct pass *pass, const char *id, struct error *err)
+static int delete (struct pass *pass, const char *id, bool volumes, struct error *err)
 {
-	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s?v=0", id);
+	CLEANUP(cleanup_free)
+	char *path = engine_path("/containers/%s?v=%s", id, volumes ? "1" : "0");
 
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		if (call_stop(pass, id, err) == 0 && engine_delete(pass->engine, path, err) == 0)
@@ -377,6 +378,22 @@ int call_delete(struct pass *pass, const char *id, struct error *err)
 			return -1;
 	}
 	return -1;
+}
+
+int call_delete(struct pass *pass, const char *id, struct error *err)
+{
+	return delete (pass, id, false, err);
+}
+
+int call_delete_new(struct pass *pass, const char *id, struct error *err)
+{
+	json_t *inspect = NULL;
+
+	if (call_inspect(pass, id, &inspect, err) < 0)
+		return -1;
+	bool there = inspect != NULL, never_ran = there && inspect_is(inspect, "created");
+	json_decref(inspect);
+	return there ? delete (pass, id, never_ran, err) : 0;
 }
 
 /* --- networks --- */

@@ -57,6 +57,10 @@ MUST_CHECK int call_set_policy(struct pass *pass, const char *id, const char *po
 MUST_CHECK int call_await_gone(struct pass *pass, const char *id, struct error *err);
 /* Stops it where it runs, deletes it and leaves its volumes (v=0). Gone already: success. */
 MUST_CHECK int call_delete(struct pass *pass, const char *id, struct error *err);
+/* The same of one that was just made: where it has never run, the anonymous volumes that were made
+ * for it go as well. Those that it was given by name stay (moby daemon/mounts.go,
+ * removeMountPoints(): whatever has a source). */
+MUST_CHECK int call_delete_new(struct pass *pass, const char *id, struct error *err);
 
 MUST_CHECK int call_connect(struct pass *pass, const char *network, const char *id,
 			    json_t *endpoint, struct error *err); /* takes endpoint */

@@ -364,13 +364,20 @@ static void raise_for_macs(const struct pass *pass, struct action *action, struc
 	}
 }
 
+static bool leaves_to_others(const struct action *action, const char *network, struct arena *arena)
+{
+	return is_ignored(action, "network_mode") || is_ignored(action, "networks") ||
+	       is_ignored(action, arena_printf(arena, "networks.%s", network)) ||
+	       is_ignored(action, arena_printf(arena, "networks[%s]", network));
+}
+
 /* A live change would leave one that does not come back from its next start. */
 static void compare_home(const struct pass *pass, struct action *action, struct arena *arena)
 {
 	const char *home = container_home(pass, action->have);
 	json_t *wanted = container_networks(pass, action->want);
 	const char *first = json_string_value(json_array_get(wanted, 0));
-	bool stays = !home || !first || is_ignored(action, "networks");
+	bool stays = !home || !first || leaves_to_others(action, home, arena);
 	const json_t *name;
 	size_t i;
 

@@ -12,7 +12,7 @@
 #include "reconcilers/container.h"
 #include "reconcilers/network.h"
 
-enum { NEEDED_SINCE = 44, SHORT_ID = 12 };
+enum { NEEDED_SINCE = 44 };
 
 static const char *mode_of(const struct pass *pass, const struct object *object)
 {
@@ -31,7 +31,7 @@ static const char *mode_of(const struct pass *pass, const struct object *object)
 
 static bool is_id_of(const char *mode, const struct object *network)
 {
-	return strlen(mode) >= SHORT_ID && str_has_prefix(network->id, mode);
+	return str_has_prefix(network->id, mode);
 }
 
 const char *container_home(const struct pass *pass, const struct object *object)
@@ -49,6 +49,17 @@ const char *container_home(const struct pass *pass, const struct object *object)
 	return mode;
 }
 
+/* On the network, and made on one that is gone: taken off it can't be put back. */
+static bool is_stranded(const struct pass *pass, const struct object *object, const char *mode,
+			const struct object *network)
+{
+	const json_t *networks =
+		json_object_get(json_object_get(object->inspect, "NetworkSettings"), "Networks");
+
+	return json_object_get(networks, network->engine_name) &&
+	       !network_find(pass, container_home(pass, object)) && !is_id_of(mode, network);
+}
+
 const char *container_bound_to(const struct pass *pass, const struct object *network,
 			       const char *new_name)
 {
@@ -59,9 +70,47 @@ const char *container_bound_to(const struct pass *pass, const struct object *net
 		const char *mode =
 			strcmp(object->kind->name, "Container") == 0 ? mode_of(pass, object) : NULL;
 
-		if (mode &&
-		    (strcmp(mode, network->engine_name) == 0 ? renamed : is_id_of(mode, network)))
+		if (!mode)
+			continue;
+		if (strcmp(mode, network->engine_name) == 0
+			    ? renamed
+			    : is_id_of(mode, network) || is_stranded(pass, object, mode, network))
 			return object->engine_name;
 	}
 	return NULL;
+}
+
+/* --- going back --- */
+
+int container_home_stand_in(struct pass *pass, const struct object *object,
+			    const char **ret_network, struct error *err)
+{
+	const char *mode = object ? mode_of(pass, object) : NULL;
+	CLEANUP(cleanup_free) char *path = engine_path("/networks/%s", mode ? mode : "");
+	json_t *there = NULL, *body;
+
+	*ret_network = NULL;
+	if (!mode)
+		return 0;
+	int rc = engine_get(pass->engine, path, &there, err);
+	json_decref(there);
+	if (rc == 0 || err->code != ERROR_NOT_FOUND)
+		return rc;
+	error_clear(err);
+	body = json_pack("{s:s, s:b, s:b}", "Name", mode, "CheckDuplicate", 1, "Internal", 1);
+	rc = engine_post(pass->engine, "/networks/create", body, NULL, err);
+	json_decref(body);
+	if (rc == 0)
+		*ret_network = arena_strdup(pass->arena, mode);
+	return rc;
+}
+
+void container_home_let_go(struct pass *pass, const char *network)
+{
+	CLEANUP(cleanup_free) char *path = engine_path("/networks/%s", network ? network : "");
+	struct error ignored = ERROR_INIT;
+
+	if (network && engine_delete(pass->engine, path, &ignored) < 0)
+		log_debug(pass->log, "network %s, which stood in, stays: %s", network,
+			  ignored.text);
 }

@@ -25,6 +25,8 @@
 #include "reconcilers/container_steps.h"
 #include "reconcilers/pull.h"
 
+enum { UNDO_ATTEMPTS = 3 };
+
 bool replacement_read_label(struct arena *arena, const char *label, const char **ret_id,
 			    const char **ret_policy)
 {
@@ -209,7 +211,8 @@ static int remove_new(const struct replacement *r, struct error *err)
 {
 	if (!r->new_id)
 		return 0;
-	return call_delete(r->pass, r->new_id, err) < 0 ? error_wrap(err, "remove the new one") : 0;
+	return call_delete_new(r->pass, r->new_id, err) < 0 ? error_wrap(err, "remove the new one")
+							    : 0;
 }
 
 /* Keeps the new one from coming back by itself while it is being removed. */
@@ -249,13 +252,18 @@ static int clear_way(const struct replacement *r, struct error *err)
 int replacement_start_old(const struct replacement *r, struct error *err)
 {
 	struct error hooks = ERROR_INIT;
+	const char *stand_in;
 
 	/* An engine goes on with a stop that nobody waits for any more: one that is started before
 	 * that is over would be stopped by it. */
 	if (r->stop_is_doubtful && call_stop(r->pass, r->old_id, err) < 0)
 		return error_wrap(err, "stop the old one");
 	step(r, "start the old one");
-	if (container_bring_back(r->pass, r->action, r->action->want, r->old_id, &hooks, err) < 0)
+	if (container_home_stand_in(r->pass, r->action->have, &stand_in, err) < 0)
+		return error_wrap(err, "start the old one");
+	int rc = container_bring_back(r->pass, r->action, r->action->want, r->old_id, &hooks, err);
+	container_home_let_go(r->pass, stand_in);
+	if (rc < 0)
 		return error_wrap(err, "start the old one");
 	if (hooks.code != ERROR_NONE)
 		step(r, arena_printf(r->pass->arena, "go on, though %s", hooks.text));
@@ -391,6 +399,21 @@ static int hint_held(const struct replacement *r, struct error *err)
 		r->name, CONTAINER_HELD);
 }
 
+/* A service is down meanwhile, and nobody comes by before the next run: an engine that says no once
+ * is asked once more. */
+static int undo_at_last(struct replacement *r, struct error *err)
+{
+	for (int attempt = 0; attempt < UNDO_ATTEMPTS; attempt++) {
+		error_clear(err);
+		if (replacement_undo(r, err) == 0)
+			return 0;
+		if (call_is_lost(err) || err->code == ERROR_CANCELLED)
+			break;
+		log_debug(r->pass->log, "undo failed: %s", err->text);
+	}
+	return -1;
+}
+
 /* The way back, with the reason for it kept as the first thing that is read. */
 static int fail(struct replacement *r, struct error *err)
 {
@@ -408,7 +431,7 @@ static int fail(struct replacement *r, struct error *err)
 		error_clear(&undo);
 	}
 
-	if (replacement_undo(r, &undo) == 0)
+	if (undo_at_last(r, &undo) == 0)
 		return error_hint(err, r->start_first ? "the old container serves on"
 						      : "the old container is back in place");
 	if (call_is_lost(&undo) || undo.code == ERROR_CANCELLED)
@@ -428,7 +451,7 @@ static int clear_place(struct pass *pass, const char *place, const char *name, s
 	if (inspect && str_eq(inspect_label(inspect, LABEL_PROJECT), pass->project) &&
 	    str_eq(inspect_label(inspect, LABEL_NAME), name) &&
 	    inspect_label(inspect, LABEL_REPLACES) && !inspect_is_live(inspect))
-		ret = call_delete(pass, inspect_id(inspect), err);
+		ret = call_delete_new(pass, inspect_id(inspect), err);
 	else if (inspect)
 		ret = error_set(err, ERROR_CONFLICT,
 				"the name %s, which the replacement needs, is taken by container "

@@ -403,8 +403,8 @@ static void network_compare(const struct pass *pass, struct action *action, stru
 	if (bound)
 		refuse(action,
 		       arena_printf(arena,
-				    "container '%s' was made on it, and this engine starts no "
-				    "container without the network that it was made on; make "
+				    "container '%s' could not follow: this engine starts and "
+				    "connects none without the network that it was made on; make "
 				    "another Network beside this one, and remove this one when "
 				    "its containers have moved there (which makes them anew)",
 				    bound));

@@ -67,6 +67,9 @@ void pass_queue_registry(struct pass *pass, const char *path, const char *auth,
 	request->auth = auth ? arena_strdup(pass->arena, auth) : NULL;
 }
 
+static int image_read(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
+		      struct error *err);
+
 /* The queue as a feed of requests. */
 struct reads {
 	struct pass *pass;
@@ -83,6 +86,9 @@ static struct engine_request *next_read(void *ctx)
 	struct pass *pass = reads->pass;
 	struct read *read = reads->free;
 
+	/* What the answer for its name has told needs no asking by its ID. */
+	while (pass->queue && pass->queue->done == image_read && pass_image(pass, pass->queue->ctx))
+		pass->queue = pass->queue->next;
 	if (!pass->queue)
 		return NULL;
 	/* As many as are in flight at once, used again and again. */

@@ -86,13 +86,11 @@ static int open_fds(struct fleet *fleet, struct error *err)
 	return 0;
 }
 
-/* Connections to far hosts that are soon over may be many, but not on all hosts at once. */
+/* Connections of a command, which are kept until its end, may be many to one host, or some to many.
+ */
 static int far_in_flight(const struct fleet *fleet)
 {
-	size_t at_once = fleet->count < (size_t)fleet->options.parallel
-				 ? fleet->count
-				 : (size_t)fleet->options.parallel;
-	size_t each = FAR_CONNECTIONS / (at_once ? at_once : 1);
+	size_t each = FAR_CONNECTIONS / (fleet->count ? fleet->count : 1);
 
 	return (int)(each < FAR_CONNECTIONS_EACH ? each : FAR_CONNECTIONS_EACH);
 }

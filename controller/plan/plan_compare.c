@@ -55,6 +55,13 @@ bool plan_object_uses(const struct object *container, const struct object *other
 	return false;
 }
 
+bool plan_object_needs(const struct draft *draft, const struct object *container,
+		       const struct object *network)
+{
+	return strcmp(network->kind->name, "Network") == 0 && container->inspect &&
+	       str_eq(container_home(draft->pass, container), network->engine_name);
+}
+
 bool plan_is_anothers(const struct pass *pass, const struct object *object,
 		      const struct resource *want)
 {

@@ -69,6 +69,9 @@ void draft_finish(struct draft *draft, struct plan *ret_plan);
 bool plan_is_transient(const struct object *object);
 /* A container's endpoints and mounts, as far as inspect shows them: does it use the other? */
 bool plan_object_uses(const struct object *container, const struct object *other);
+/* Would the container not start without the network, whether or not it is on it? */
+bool plan_object_needs(const struct draft *draft, const struct object *container,
+		       const struct object *network);
 bool plan_is_running(const struct object *object);
 /* What is planned for the object of a declared resource; NULL: it is none. */
 const struct action *plan_action_on(const struct draft *draft, const struct object *object);

@@ -61,7 +61,8 @@ static void add_edges(struct draft *draft, size_t index)
 			if (i != index && user->selected && acts(user) && user->action.have &&
 			    strcmp(user->action.kind->name, "Container") == 0 &&
 			    strcmp(candidate->action.kind->name, "Container") != 0 &&
-			    plan_object_uses(user->action.have, candidate->action.have))
+			    (plan_object_uses(user->action.have, candidate->action.have) ||
+			     plan_object_needs(draft, user->action.have, candidate->action.have)))
 				vec_push(&candidate->after, i);
 		}
 		return;

@@ -44,10 +44,20 @@ static void add_leftover(struct draft *draft, const struct object *object)
 					      object->engine_name);
 }
 
+/* A declared container that is not made anew now. */
+static bool stays_and_needs(const struct draft *draft, const struct object *container,
+			    const struct object *network)
+{
+	const struct action *action = plan_action_on(draft, container);
+
+	return action && action->verdict != VERDICT_REPLACE && action->verdict != VERDICT_REMOVE &&
+	       plan_object_needs(draft, container, network);
+}
+
 /* Whose, that drey has not made, would be cut off: engines remove a network under stopped
  * containers, which then can't start, and namespaces under those that share them. NULL: nobody's.
  */
-static const struct object *foreign_user(const struct draft *draft, const struct object *object)
+static const struct object *other_user(const struct draft *draft, const struct object *object)
 {
 	const struct observed *observed = &draft->pass->observed;
 	bool is_container = strcmp(object->kind->name, "Container") == 0;
@@ -55,8 +65,12 @@ static const struct object *foreign_user(const struct draft *draft, const struct
 	for (size_t i = 0; i < observed->count; i++) {
 		const struct object *other = observed->objects[i];
 
-		if (other->ours || strcmp(other->kind->name, "Container") != 0)
+		if (strcmp(other->kind->name, "Container") != 0)
 			continue;
+		if (other->ours && !stays_and_needs(draft, other, object))
+			continue;
+		if (other->ours)
+			return other;
 		if (is_container ? container_shares(other, object->id, object->engine_name)
 				 : plan_object_uses(other, object))
 			return other;
@@ -143,14 +157,16 @@ int draft_prune(struct draft *draft, struct error *err)
 		struct candidate *candidate = &draft->items[i];
 		struct action *action = &candidate->action;
 		const struct object *user =
-			is_prunable(candidate) ? foreign_user(draft, action->have) : NULL;
+			is_prunable(candidate) ? other_user(draft, action->have) : NULL;
 
 		if (user) {
 			action->reason = arena_printf(
 				draft->arena,
 				"no manifest declares it any more; it is kept for container "
-				"'%s', which drey has not made and which uses it",
-				user->engine_name);
+				"'%s', which %s",
+				user->engine_name,
+				user->ours ? "the engine would not start without it"
+					   : "drey has not made and which uses it");
 		} else if (is_prunable(candidate) && may_be_foreign(draft, action->have)) {
 			action->reason = "no manifest declares it any more; it is kept, for its "
 					 "image is gone and may have been where its labels "

@@ -207,10 +207,27 @@ else
 	moved='["Container/moved@h1","replace","networks.front networks.back network_mode"]'
 fi
 assert_eq "$(not_kept | jq -c 'map(select(.[0] == "Container/moved@h1")) | .[]')" "$moved"
+there() {
+	engine h1 GET /networks | jq -r '[.[].Name | select(. == "front" or . == "back")] | sort | join(" ")'
+}
+moved() {
+	container_field h1 moved '.State.Status + " on " + (.NetworkSettings.Networks | keys | join(" "))'
+}
+# One that does not start: the old one is back, and what it needs stays.
+runs 44 moved busy:1 'networks: [back]' 'command: ["/nowhere"]'
+apply 3 "$m" --prune --max-removals 100
+assert_eq "$(moved), $(there)" 'running on front, back front'
+# Somebody moves it live, and takes away the network that it was made on: it has its way back all the same.
+engine h1 POST /networks/back/connect '{"Container":"moved"}'
+engine h1 POST /networks/front/disconnect '{"Container":"moved"}'
+engine h1 DELETE /networks/front
+apply 3 "$m"
+assert_contains "$WORK/stderr" 'the old container is back in place'
+assert_eq "$(moved), $(there)" 'running on back, back'
+runs 44 moved busy:1 'networks: [back]'
 apply 0 "$m" --prune --max-removals 100
-assert_eq "$(engine h1 GET /networks | jq -r '[.[].Name | select(. == "front" or . == "back")] | join(" ")')" back
 restarted
-assert_eq "$(container_field h1 moved '.State.Status + " " + (.NetworkSettings.Networks | keys | join(" "))')" 'running back'
+assert_eq "$(moved), $(there)" 'running on back, back'
 
 step 'what is removed from the manifest is removed, and nothing besides'
 # 34: of the environment, of labels; 43: nothing is ever removed in bulk, which takes more on older engines.

@@ -48,7 +48,7 @@ network=edge was='[front]'
 if [ "$(engine h1 GET /version | jq -r '.ApiVersion | ltrimstr("1.")')" -ge 44 ]; then
 	names shop edge stock '[web]' '[front]' '[data]'
 	diff_exits 1 m
-	assert_contains stdout "container 'web' was made on it"
+	assert_contains stdout "container 'web' could not follow"
 	expect_exit 3 "$DREY" apply -f m --yes
 	assert_eq "$(container_field h1 web '.Id + .State.StartedAt + (.NetworkSettings.Networks | keys | join(" "))')" "${old}front"
 	network=front was='[]'
