@@ -62,6 +62,41 @@ Test(network_volume, a_network_changes_by_a_new_one)
 	       "internal: false -> true [replace]; labels.a: (none) -> b [replace]");
 }
 
+/* Replaced by one of that name, under a container that was made on a network so called, with an
+ * endpoint on the one that is replaced. */
+static enum verdict replaced_under(int api, const char *mode, const char *name)
+{
+	json_t *inspect = pass_data("engine-28.5/container-full"), *item = network();
+	json_t *host_config = json_object_get(inspect, "HostConfig");
+
+	CLEANUP(cleanup_free)
+	char *yaml = xasprintf("apiVersion: drey/v1\nkind: Network\n"
+			       "metadata: { name: %s, was: [%s] }\n"
+			       "spec: { hosts: [local], internal: true }\n",
+			       name, strcmp(name, "front") ? "front" : "elder");
+	pass_manifests(yaml);
+	pass_has_network(item, "front");
+	json_object_set_new(host_config, "NetworkMode",
+			    json_string(strcmp(mode, "ID")
+						? mode
+						: json_string_value(json_object_get(item, "Id"))));
+	pass_has_container(inspect, "full");
+	pass_api(api);
+	return pass_compare("Network", name)->verdict;
+}
+
+/* From API 1.44 on one that was made on a network that is gone is connected to none
+ * (normalizeNetMode() in moby's daemon/container_operations.go). */
+Test(network_volume, a_network_is_not_replaced_under_who_could_not_follow)
+{
+	cr_expect_eq(replaced_under(44, "front", "front"), VERDICT_REPLACE);
+	cr_expect_eq(replaced_under(44, "bridge", "edge"), VERDICT_REPLACE);
+	cr_expect_eq(replaced_under(44, "front", "edge"), VERDICT_REFUSE);
+	cr_expect_eq(replaced_under(44, "ID", "front"), VERDICT_REFUSE);
+	cr_expect_eq(replaced_under(44, "gone", "front"), VERDICT_REFUSE);
+	cr_expect_eq(replaced_under(43, "front", "edge"), VERDICT_REPLACE);
+}
+
 static json_t *network_with_ipv6(bool enabled)
 {
 	json_t *item = network();

@@ -293,6 +293,41 @@ Test(plan, prune_keeps_what_somebody_else_uses)
 	cr_expect(strstr(find("Container", "provider")->reason, "'sharer'"));
 }
 
+/* It was made on front, and is on back: it needs front to be started (API 1.44). */
+static struct resource *moved_from_front(void)
+{
+	struct resource *moved;
+
+	f.options.prune = true;
+	f.pass.observed.engine_api = 44;
+	want("Network", "back", "{}");
+	add_network("back");
+	add_network("front");
+	moved = want("Container", "moved", "{'image': 'busy:1', 'networks': {'back': {}}}");
+	run(moved)->inspect =
+		keep(fixture_json("{'NetworkSettings': {'Networks': {'back': {}}}, 'Mounts': [],"
+				  "'HostConfig': {'NetworkMode': 'front'}}"));
+	return moved;
+}
+
+Test(plan, prune_waits_for_who_was_made_on_a_network)
+{
+	moved_from_front();
+	build();
+	expect_verdict("Container", "moved", VERDICT_REPLACE);
+	expect_verdict("Network", "front", VERDICT_REMOVE);
+	cr_expect(comes_after("Network", "front", "Container", "moved"));
+}
+
+Test(plan, prune_keeps_the_network_that_somebody_stays_made_on)
+{
+	moved_from_front()->metadata = keep(fixture_json("{'ignore': ['networks.front']}"));
+	build();
+	expect_verdict("Container", "moved", VERDICT_KEEP);
+	expect_verdict("Network", "front", VERDICT_LEFTOVER);
+	cr_expect(strstr(find("Network", "front")->reason, "'moved', which the engine would not"));
+}
+
 Test(plan, a_set_of_volumes_alone_is_an_empty_one)
 {
 	f.options.prune = true;
