@@ -3,6 +3,7 @@
 
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "controller/host/engine.h"
 
 #include <git2.h>
 #include <limits.h>
@@ -113,6 +114,8 @@ void revision_read(const char *dir, const char *digest, struct revision *ret_rev
 	git_repository *repository = NULL;
 
 	*ret_revision = (struct revision){ 0 };
+	/* libgit2 and libcurl have libssh2 in common, whose count of users is not atomic. */
+	engine_set_up();
 	if (is_below_git(dir) && git_libgit2_init() >= 0) {
 		/*
 		 * libgit2 refuses repositories of other users, as git does since CVE-2022-24765,

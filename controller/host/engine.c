@@ -96,8 +96,21 @@ static void set_in_flight(struct engine *engine, int in_flight)
 	curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, (long)in_flight + 1);
 }
 
+static void set_up(void)
+{
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+void engine_set_up(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, set_up);
+}
+
 static struct engine *engine_new(const struct engine_options *options)
 {
+	engine_set_up();
 	struct engine *engine = xcalloc(1, sizeof(*engine));
 
 	engine->name = xstrdup(options->name);

@@ -42,6 +42,9 @@ struct engine_options {
 	const struct logger *log;
 };
 
+/* Sets libcurl up, which else the first engine does: for who brings another library that has one in
+ * common with it, and for who has time while a host is being connected to. From any thread. */
+void engine_set_up(void);
 /* Connects and negotiates. Errors say what to do; whose they are is for the caller to say. */
 MUST_CHECK int engine_open(const struct engine_options *options, struct engine **ret_engine,
 			   struct error *err);

@@ -18,7 +18,7 @@ import unixhttp  # noqa: E402
 DREY = os.path.abspath(os.environ.get("DREY", os.path.join(TOP, "build/drey")))
 FLEET_TOOL = os.path.join(TOP, "tests/support/fleet")
 # No run of drey takes longer, whatever was done to it: a hang is a defect.
-LONGEST_RUN_S = 120
+LONGEST_RUN_S = 240  # a backup tries for two minutes to give its users back
 
 
 class Failed(Exception):

@@ -116,7 +116,7 @@ step "$count rows are made"
 in_step
 
 # What follows from a row that is not there any more.
-declare -A follows=([ports]=expose [entrypoint]=command [mem_limit]=memswap_limit [networks]=networks
+declare -A follows=([ports]=expose [entrypoint]=command [mem_limit]=memswap_limit [networks]=network_mode
 	[network_mode]=networks [network_disabled]=networks [uts]=hostname)
 
 anew() {

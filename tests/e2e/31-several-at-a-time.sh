@@ -55,7 +55,7 @@ rm several.log
 serve
 apply 0 m
 stop_faultproxy several
-[ "$(overlap '^DELETE .*/containers/')" -ge 3 ] || fail 'containers were removed one after the other'
+[ "$(overlap '^(POST .*/stop|DELETE .*/containers/)')" -ge 3 ] || fail 'containers were removed one after the other'
 assert_eq "$(engine h1 GET '/containers/json?all=1' | jq length)" 0
 
 # An image that is not there is pulled once, and who shares a new volume goes one after the other.
