@@ -360,7 +360,7 @@ static int wait_until_removed(struct pass *pass, const char *id, struct error *e
 	return call_await_gone(pass, id, err);
 }
 
-static int delete (struct pass *pass, const char *id, bool volumes, struct error *err)
+static int delete_container(struct pass *pass, const char *id, bool volumes, struct error *err)
 {
 	CLEANUP(cleanup_free)
 	char *path = engine_path("/containers/%s?v=%s", id, volumes ? "1" : "0");
@@ -382,7 +382,7 @@ static int delete (struct pass *pass, const char *id, bool volumes, struct error
 
 int call_delete(struct pass *pass, const char *id, struct error *err)
 {
-	return delete (pass, id, false, err);
+	return delete_container(pass, id, false, err);
 }
 
 int call_delete_new(struct pass *pass, const char *id, struct error *err)
@@ -393,7 +393,7 @@ int call_delete_new(struct pass *pass, const char *id, struct error *err)
 		return -1;
 	bool there = inspect != NULL, never_ran = there && inspect_is(inspect, "created");
 	json_decref(inspect);
-	return there ? delete (pass, id, never_ran, err) : 0;
+	return there ? delete_container(pass, id, never_ran, err) : 0;
 }
 
 /* --- networks --- */

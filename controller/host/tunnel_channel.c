@@ -56,8 +56,7 @@ struct tunnel_channel *tunnel_channel_for_pump(struct tunnel_host *host)
 {
 	struct tunnel_channel *channel = NULL;
 
-	TAILQ_FOREACH(channel, &host->channels, link)
-	{
+	TAILQ_FOREACH (channel, &host->channels, link) {
 		if (channel->purpose == PURPOSE_SPARE && channel->phase == CHANNEL_OPEN &&
 		    !channel->remote_eof && !channel->remote_closed &&
 		    io_now_ms() < channel->deadline_ms)
