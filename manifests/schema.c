@@ -395,7 +395,9 @@ static void refer_value(struct references *r, const struct field *field, const c
 static void refer_object(struct references *r, const struct schema *schema, const json_t *object)
 {
 	schema_foreach (schema, field) {
-		json_t *value = json_object_get(object, field->key);
+		/* Most of a container's fields name nothing. */
+		bool refers = field->ref || field->ref_of || field->of;
+		json_t *value = refers ? json_object_get(object, field->key) : NULL;
 		size_t len = r->path.len;
 
 		if (!value)

@@ -359,20 +359,32 @@ bool container_is_leftover(const char *engine_name)
 	       str_has_suffix(engine_name, CONTAINER_HELD);
 }
 
+/* Whose namespace it shares: an ID or a name; NULL: nobody's. */
+static const char *joined_by(const struct object *object, const char *mode_key)
+{
+	const char *mode = text(member(object->inspect, "HostConfig"), mode_key);
+
+	return mode && str_has_prefix(mode, "container:") ? mode + strlen("container:") : NULL;
+}
+
+static const char *const namespace_modes[] = { "NetworkMode", "IpcMode", "PidMode" };
+
+bool container_joins_any(const struct object *object)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(namespace_modes); i++)
+		if (joined_by(object, namespace_modes[i]))
+			return true;
+	return false;
+}
+
 bool container_joins(const struct object *object, const char *id, const char *engine_name)
 {
-	static const char *const modes[] = { "NetworkMode", "IpcMode", "PidMode" };
-	const json_t *host_config = member(object->inspect, "HostConfig");
-
-	if (object->kind != &reconciler_container.kind || !object->inspect)
+	if (object->kind != &reconciler_container.kind)
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		const char *mode = text(host_config, modes[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(namespace_modes); i++) {
+		const char *other = joined_by(object, namespace_modes[i]);
 
-		if (!mode || !str_has_prefix(mode, "container:"))
-			continue;
-		mode += strlen("container:");
-		if (str_eq(mode, id) || str_eq(mode, engine_name))
+		if (other && (str_eq(other, id) || str_eq(other, engine_name)))
 			return true;
 	}
 	return false;

@@ -40,6 +40,8 @@ bool container_is_unfinished(const struct pass *pass, const struct object *objec
 /* Is it NAME.drey-held, and belongs to NAME? */
 bool container_is_held(const struct pass *pass, const struct object *object);
 
+/* Does this container say that it shares a namespace of another one? */
+bool container_joins_any(const struct object *object);
 /* Does it say that it shares a namespace of the container of this ID and name? */
 bool container_joins(const struct object *object, const char *id, const char *engine_name);
 /* Does it mount the volume of this engine name so that it can write? */

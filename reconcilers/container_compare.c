@@ -280,6 +280,9 @@ static void note_newer_dependencies(const struct pass *pass, struct action *acti
 static void note_dead_namespaces(const struct pass *pass, struct action *action,
 				 struct arena *arena)
 {
+	/* Each with each, on a host of hundreds, is for the few that share. */
+	if (!container_joins_any(action->have))
+		return;
 	for (size_t i = 0; i < pass->observed.count && !action->restart; i++) {
 		const struct object *other = pass->observed.objects[i];
 
