@@ -358,6 +358,87 @@ static void warn_of_twin(const struct pass *pass, struct action *action, struct 
 	}
 }
 
+static bool shares_subnet(const json_t *a, const json_t *b)
+{
+	const json_t *pool, *other;
+	size_t i, k;
+
+	json_array_foreach (json_object_get(json_object_get(a, "ipam"), "config"), i, pool) {
+		json_array_foreach (json_object_get(json_object_get(b, "ipam"), "config"), k, other)
+			if (str_eq(text(pool, "subnet"), text(other, "subnet")))
+				return true;
+	}
+	return false;
+}
+
+/* Can there be both at once? Addresses, a bridge and a parent are one network's only. What
+ * overlaps otherwise the engine refuses, before anything has changed. */
+static bool fits_beside(const json_t *observed, const json_t *expected)
+{
+	static const char *const places[] = { "com.docker.network.bridge.name", "parent" };
+	const json_t *have = json_object_get(observed, "driver_opts");
+	const json_t *want = json_object_get(expected, "driver_opts");
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		const char *place = text(want, places[i]);
+
+		if (place && str_eq(place, text(have, places[i])))
+			return false;
+	}
+	return !shares_subnet(observed, expected);
+}
+
+/* Under a name of its own a network takes none along that was made on it: they are made anew on
+ * the new one, and the old one goes when the last has moved. */
+static void go_beside(struct action *action, struct arena *arena)
+{
+	action->beside = action->have;
+	action->have = NULL;
+	action->changes.list.count = 0;
+	action->verdict = VERDICT_CREATE;
+	action->reason = arena_printf(arena,
+				      "beside '%s', which goes when its containers have moved: "
+				      "this engine starts none without the network that it was "
+				      "made on",
+				      action->beside->engine_name);
+}
+
+static void settle_bound(const struct pass *pass, struct action *action, const json_t *expected,
+			 struct arena *arena)
+{
+	const struct object *have = action->have;
+	const char *name = network_own_engine_name(action->want);
+	const char *bound = container_bound_to(pass, have, name);
+
+	if (!bound)
+		return;
+	if (strcmp(have->engine_name, name) != 0 && !network_find(pass, name) &&
+	    fits_beside(have->observed, expected)) {
+		go_beside(action, arena);
+		return;
+	}
+	refuse(action,
+	       arena_printf(arena,
+			    "container '%s' could not follow: this engine starts and connects none "
+			    "without the network that it was made on; make another Network beside "
+			    "this one, and remove this one when its containers have moved there "
+			    "(which makes them anew)",
+			    bound));
+}
+
+/* The one that it was made beside, as long as it is there. */
+static const struct object *find_beside(const struct pass *pass, const struct object *have)
+{
+	for (size_t i = 0; have->own.replaces && i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+
+		if (object->kind == have->kind && object != have && object->ours &&
+		    strcmp(object->id, have->own.replaces) == 0)
+			return object;
+	}
+	return NULL;
+}
+
 static void network_compare(const struct pass *pass, struct action *action, struct arena *arena)
 {
 	const struct resource *want = action->want;
@@ -365,7 +446,6 @@ static void network_compare(const struct pass *pass, struct action *action, stru
 	const char *name = network_own_engine_name(want);
 	json_t *expected, *given;
 	const json_t *observed;
-	const char *bound;
 
 	action->changes.arena = arena;
 	if (resource_bool(want, "external")) {
@@ -399,21 +479,16 @@ static void network_compare(const struct pass *pass, struct action *action, stru
 	observed = have->ours ? given : adopted_observed(given, expected, arena);
 	schema_diff(&network_schema, observed, expected, resource_ignore(want), &action->changes);
 	action->verdict = action->changes.list.count ? VERDICT_REPLACE : VERDICT_KEEP;
-	bound = action->verdict == VERDICT_REPLACE ? container_bound_to(pass, have, name) : NULL;
-	if (bound)
-		refuse(action,
-		       arena_printf(arena,
-				    "container '%s' could not follow: this engine starts and "
-				    "connects none without the network that it was made on; make "
-				    "another Network beside this one, and remove this one when "
-				    "its containers have moved there (which makes them anew)",
-				    bound));
+	action->beside = have->ours ? find_beside(pass, have) : NULL;
+	if (action->verdict == VERDICT_REPLACE)
+		settle_bound(pass, action, expected, arena);
 }
 
 /* --- creating --- */
 
-int network_create_body(const struct pass *pass, const struct resource *want, char ret_uid[33],
-			json_t **ret_body, struct error *err)
+int network_create_body(const struct pass *pass, const struct resource *want,
+			const struct object *beside, char ret_uid[33], json_t **ret_body,
+			struct error *err)
 {
 	json_t *body = json_object(), *labels;
 
@@ -430,6 +505,8 @@ int network_create_body(const struct pass *pass, const struct resource *want, ch
 		json_object_set_new(body, "Labels", labels);
 	}
 	ownership_write(labels, pass->project, want, pass->revision, ret_uid);
+	if (beside)
+		json_object_set_new(labels, LABEL_REPLACES, json_string(beside->id));
 	*ret_body = body;
 	return 0;
 }

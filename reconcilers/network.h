@@ -16,9 +16,11 @@ const struct object *network_find(const struct pass *pass, const char *engine_na
 /* Is a network of that name there that has this ID? Before API 1.44 there may be several of it. */
 bool network_has_id(const struct pass *pass, const char *engine_name, const char *id);
 
-/* Body of POST /networks/create, drey's labels in it. As container_create_body(). */
+/* Body of POST /networks/create, drey's labels in it. As container_create_body(). beside: see
+ * struct action. */
 MUST_CHECK int network_create_body(const struct pass *pass, const struct resource *want,
-				   char ret_uid[33], json_t **ret_body, struct error *err);
+				   const struct object *beside, char ret_uid[33],
+				   json_t **ret_body, struct error *err);
 
 extern const struct importer network_importer; /* network_import.c */
 

@@ -84,7 +84,7 @@ static int make(struct pass *pass, const struct action *action, struct error *er
 	char uid[33];
 	int ret;
 
-	if (network_create_body(pass, action->want, uid, &body, err) < 0)
+	if (network_create_body(pass, action->want, action->beside, uid, &body, err) < 0)
 		return -1;
 	pass_progress(pass, action, "create");
 	ret = post_create(pass, body, network_own_engine_name(action->want), uid, err);

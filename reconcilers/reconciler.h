@@ -70,6 +70,8 @@ struct action {
 	const struct object *have;     /* NULL: create */
 	const struct object *namesake; /* update, replace: has the name that it shall have, and gets
 					* another by the same plan; or NULL */
+	const struct object *beside;   /* what it takes the place of, which goes once its users have
+					* moved over; or NULL */
 	struct changes changes;	       /* update, replace: which fields */
 	const char *reason;	       /* one sentence: why refused, replaced, removed; or NULL */
 	const char *warning;	       /* one sentence for the reader, or NULL */

@@ -167,6 +167,7 @@ int plan_build(const struct pass *pass, const struct plan_options *options, stru
 		ret = ret_plan->over_cap ? -1 : 0;
 	}
 	if (ret == 0) {
+		draft_retire(draft);
 		note_unfinished(draft);
 		draft_finish(draft, ret_plan);
 		ret_plan->unfinished = draft->unfinished;

@@ -22,6 +22,7 @@ struct candidate {
 	const char *host;
 	bool declared;	/* false: an object that no manifest names */
 	bool duplicate; /* an object that claims to be a resource which another object is */
+	bool retired;	/* an object whose place another one of the same plan takes */
 	bool selected;	/* stays in the plan */
 	VEC(struct need) needs;
 	VEC(size_t) after; /* candidates that come first, and must succeed */
@@ -61,6 +62,8 @@ void draft_leftovers(struct draft *draft);
 MUST_CHECK int draft_select(struct draft *draft, struct error *err);
 /* Turns the leftovers that stay into removals, within the cap. */
 MUST_CHECK int draft_prune(struct draft *draft, struct error *err);
+/* Turns what is retired into removals, where all its users move over. */
+void draft_retire(struct draft *draft);
 /* Order and edges; fills *ret_plan. */
 void draft_finish(struct draft *draft, struct plan *ret_plan);
 

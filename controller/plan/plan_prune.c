@@ -24,12 +24,13 @@ static void add_leftover(struct draft *draft, const struct object *object)
 	candidate->host = draft->pass->desired->host->name;
 	candidate->selected = true;
 	candidate->duplicate = declared != NULL;
+	candidate->retired = declared && declared->action.beside == object;
 	action->verdict = VERDICT_LEFTOVER;
 	action->kind = object->kind;
 	action->name = object->own.name;
 	action->have = object;
 	action->changes.arena = draft->arena;
-	if (!declared)
+	if (!declared || candidate->retired)
 		return;
 	if (strcmp(object->kind->name, "Volume") == 0)
 		action->reason =
@@ -210,5 +211,73 @@ void draft_leftovers(struct draft *draft)
 		if (object->ours && !plan_is_transient(object) && !is_matched(draft, object) &&
 		    !goes_along(draft, object))
 			add_leftover(draft, object);
+	}
+}
+
+/* --- what another has taken the place of --- */
+
+static bool is_network_row(const char *path)
+{
+	return str_has_prefix(path, "network");
+}
+
+/* Will the container, which is on the network or needs it, be neither after this plan? */
+static bool moves_over(const struct draft *draft, const struct object *container)
+{
+	const struct candidate *user = NULL;
+	const json_t *path;
+	size_t i;
+
+	for (i = 0; i < draft->count && !user; i++)
+		if (draft->items[i].action.have == container)
+			user = &draft->items[i];
+	if (!user || !user->selected)
+		return false;
+	if (user->action.verdict == VERDICT_REMOVE)
+		return true;
+	if (user->action.verdict != VERDICT_UPDATE && user->action.verdict != VERDICT_REPLACE)
+		return false;
+	json_array_foreach (resource_ignore(user->action.want), i, path)
+		if (is_network_row(json_string_value(path)))
+			return false;
+	VEC_FOREACH (const struct change *, change, &user->action.changes.list)
+		if (is_network_row(change->path))
+			return true;
+	return false;
+}
+
+static const struct object *find_who_stays(const struct draft *draft, const struct object *network)
+{
+	const struct observed *observed = &draft->pass->observed;
+
+	for (size_t i = 0; i < observed->count; i++) {
+		const struct object *object = observed->objects[i];
+
+		if (strcmp(object->kind->name, "Container") == 0 &&
+		    (plan_object_uses(object, network) ||
+		     plan_object_needs(draft, object, network)) &&
+		    !moves_over(draft, object))
+			return object;
+	}
+	return NULL;
+}
+
+void draft_retire(struct draft *draft)
+{
+	for (size_t i = draft->declared; i < draft->count; i++) {
+		struct action *action = &draft->items[i].action;
+		const struct object *user;
+
+		if (!draft->items[i].retired)
+			continue;
+		user = find_who_stays(draft, action->have);
+		action->verdict = user ? VERDICT_LEFTOVER : VERDICT_REMOVE;
+		action->reason =
+			user ? arena_printf(draft->arena,
+					    "'%s' has another name now; it is kept for container "
+					    "'%s', which stays on it",
+					    action->have->engine_name, user->engine_name)
+			     : arena_printf(draft->arena, "'%s' has another name now",
+					    action->have->engine_name);
 	}
 }

@@ -133,13 +133,28 @@ static void compare_action(const struct spot *at, const json_t *planned, const j
 		moved_text(at, "spec", "what the manifests said", "something else");
 }
 
+/* Two objects may be one resource: a leftover that claims to be it, a network that another one takes
+ * the place of. */
+static const json_t *find_action(const json_t *actions, const json_t *like)
+{
+	const json_t *action;
+	size_t i;
+
+	json_array_foreach (actions, i, action) {
+		if (str_eq(text_of(action, "resource"), text_of(like, "resource")) &&
+		    json_equal(json_object_get(action, "id"), json_object_get(like, "id")))
+			return action;
+	}
+	return find(actions, "resource", text_of(like, "resource"));
+}
+
 static void compare_actions(struct spot *at, const json_t *planned, const json_t *found)
 {
 	const json_t *action;
 	size_t i;
 
 	json_array_foreach (planned, i, action) {
-		const json_t *other = find(found, "resource", text_of(action, "resource"));
+		const json_t *other = find_action(found, action);
 		CLEANUP(cleanup_free)
 		char *name = xasprintf("%s/%s", text_of(action, "kind"), text_of(action, "name"));
 

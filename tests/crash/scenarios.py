@@ -136,12 +136,14 @@ class Prune(Scenario):
 
 
 class Rename(Scenario):
-    """Two that swap their names, and one that gets a new one."""
+    """Two that swap their names, and one that gets a new one, as does the network that it was made on."""
     before = STACK + [web(), container("left", network_mode="none"), container("right", network_mode="none")]
-    after = STACK + [web(container_name="www"), container("left", network_mode="none", container_name="right"),
-                     container("right", network_mode="none", container_name="left")]
+    after = [("Network", "edge", {}, {"was": ["front"]}), DATA_VOLUME, web(container_name="www", networks=["edge"]),
+             container("left", network_mode="none", container_name="right"),
+             container("right", network_mode="none", container_name="left")]
     services = ("web", "left", "right")
     containers = {"www": "running", "left": "running", "right": "running"}
+    networks = ["edge"]
 
     def check(self, host, containers):
         super().check(host, containers)

@@ -64,7 +64,7 @@ Test(network_volume, a_network_changes_by_a_new_one)
 
 /* Replaced by one of that name, under a container that was made on a network so called, with an
  * endpoint on the one that is replaced. */
-static enum verdict replaced_under(int api, const char *mode, const char *name)
+static enum verdict replaced_by(int api, const char *mode, const char *name, const char *rows)
 {
 	json_t *inspect = pass_data("engine-28.5/container-full"), *item = network();
 	json_t *host_config = json_object_get(inspect, "HostConfig");
@@ -72,8 +72,8 @@ static enum verdict replaced_under(int api, const char *mode, const char *name)
 	CLEANUP(cleanup_free)
 	char *yaml = xasprintf("apiVersion: drey/v1\nkind: Network\n"
 			       "metadata: { name: %s, was: [%s] }\n"
-			       "spec: { hosts: [local], internal: true }\n",
-			       name, strcmp(name, "front") ? "front" : "elder");
+			       "spec: { hosts: [local], internal: true%s }\n",
+			       name, strcmp(name, "front") ? "front" : "elder", rows);
 	pass_manifests(yaml);
 	pass_has_network(item, "front");
 	json_object_set_new(host_config, "NetworkMode",
@@ -85,16 +85,32 @@ static enum verdict replaced_under(int api, const char *mode, const char *name)
 	return pass_compare("Network", name)->verdict;
 }
 
+static enum verdict replaced_under(int api, const char *mode, const char *name)
+{
+	return replaced_by(api, mode, name, "");
+}
+
 /* From API 1.44 on one that was made on a network that is gone is connected to none
  * (normalizeNetMode() in moby's daemon/container_operations.go). */
 Test(network_volume, a_network_is_not_replaced_under_who_could_not_follow)
 {
 	cr_expect_eq(replaced_under(44, "front", "front"), VERDICT_REPLACE);
 	cr_expect_eq(replaced_under(44, "bridge", "edge"), VERDICT_REPLACE);
-	cr_expect_eq(replaced_under(44, "front", "edge"), VERDICT_REFUSE);
 	cr_expect_eq(replaced_under(44, "ID", "front"), VERDICT_REFUSE);
 	cr_expect_eq(replaced_under(44, "gone", "front"), VERDICT_REFUSE);
 	cr_expect_eq(replaced_under(43, "front", "edge"), VERDICT_REPLACE);
+}
+
+/* Where two can be at once. */
+Test(network_volume, under_another_name_it_comes_beside_the_one_that_containers_were_made_on)
+{
+	cr_expect_eq(replaced_under(44, "front", "edge"), VERDICT_CREATE);
+	cr_expect_eq(replaced_by(44, "front", "edge",
+				 ", ipam: { config: [{ subnet: 10.99.0.0/24 }] }"),
+		     VERDICT_CREATE);
+	cr_expect_eq(replaced_by(44, "front", "edge",
+				 ", ipam: { config: [{ subnet: 10.91.0.0/24 }] }"),
+		     VERDICT_REFUSE);
 }
 
 static json_t *network_with_ipv6(bool enabled)
@@ -164,8 +180,8 @@ Test(network_volume, a_network_of_one_name_is_made_once)
 	char uid[33];
 	struct pass *pass = pass_manifests(NETWORK "  name: front-1\n  labels: { a: b }\n");
 
-	cr_assert_eq(network_create_body(pass, desired_find(pass->desired, "Network", "front"), uid,
-					 &body, &err),
+	cr_assert_eq(network_create_body(pass, desired_find(pass->desired, "Network", "front"), NULL,
+					 uid, &body, &err),
 		     0, "%s", err.text);
 	cr_expect_str_eq(json_string_value(pointer_get(body, "/Name")), "front-1");
 	cr_expect(json_is_true(pointer_get(body, "/CheckDuplicate")));

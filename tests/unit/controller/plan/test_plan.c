@@ -328,6 +328,70 @@ Test(plan, prune_keeps_the_network_that_somebody_stays_made_on)
 	cr_expect(strstr(find("Network", "front")->reason, "'moved', which the engine would not"));
 }
 
+/* Network edge was front, on which the container was made (API 1.44). */
+static struct resource *renamed_under(const char *ignore)
+{
+	struct resource *edge = want("Network", "edge", "{}"), *web;
+	struct object *object;
+
+	f.pass.observed.engine_api = 44;
+	edge->metadata = keep(fixture_json("{'was': ['front']}"));
+	add_network("front");
+	web = want("Container", "web", "{'image': 'busy:1', 'networks': {'edge': {}}}");
+	web->metadata = keep(fixture_json(ignore));
+	object = run(web);
+	json_object_set_new((json_t *)object->observed, "networks", fixture_json("{'front': {}}"));
+	object->inspect =
+		keep(fixture_json("{'NetworkSettings': {'Networks': {'front': {}}}, 'Mounts': [],"
+				  "'HostConfig': {'NetworkMode': 'front'}}"));
+	return web;
+}
+
+static const struct action *find_object_action(const char *engine_name)
+{
+	for (size_t i = 0; i < f.plan.count; i++) {
+		const struct action *action = &f.plan.actions[i];
+
+		if (action->have && strcmp(action->have->engine_name, engine_name) == 0)
+			return action;
+	}
+	return NULL;
+}
+
+Test(plan, a_network_under_another_name_comes_first_and_the_old_one_goes_last)
+{
+	renamed_under("{}");
+	build();
+	expect_verdict("Network", "edge", VERDICT_CREATE);
+	expect_verdict("Container", "web", VERDICT_REPLACE);
+	cr_expect(comes_after("Container", "web", "Network", "edge"));
+	cr_assert_eq(f.plan.count, 3);
+	cr_expect_eq(f.plan.actions[2].verdict, VERDICT_REMOVE);
+	cr_expect_str_eq(f.plan.actions[2].have->engine_name, "front");
+}
+
+/* The run that was interrupted has made edge, which says whose place it takes. */
+Test(plan, the_next_run_goes_on_moving_to_the_network_with_the_other_name)
+{
+	renamed_under("{}");
+	add_network("edge")->own.replaces = "id-of-front";
+	build();
+	expect_verdict("Network", "edge", VERDICT_KEEP);
+	expect_verdict("Container", "web", VERDICT_REPLACE);
+	cr_assert_not_null(find_object_action("front"));
+	cr_expect_eq(find_object_action("front")->verdict, VERDICT_REMOVE);
+}
+
+Test(plan, the_old_network_stays_for_who_stays_on_it)
+{
+	renamed_under("{'ignore': ['networks']}");
+	build();
+	expect_verdict("Network", "edge", VERDICT_CREATE);
+	cr_assert_not_null(find_object_action("front"));
+	cr_expect_eq(find_object_action("front")->verdict, VERDICT_LEFTOVER);
+	cr_expect(strstr(find_object_action("front")->reason, "kept for container 'web'"));
+}
+
 Test(plan, a_set_of_volumes_alone_is_an_empty_one)
 {
 	f.options.prune = true;
