@@ -19,8 +19,8 @@ bool network_has_id(const struct pass *pass, const char *engine_name, const char
 /* Body of POST /networks/create, drey's labels in it. As container_create_body(). beside: see
  * struct action. */
 MUST_CHECK int network_create_body(const struct pass *pass, const struct resource *want,
-				   const struct object *beside, char ret_uid[33],
-				   json_t **ret_body, struct error *err);
+				   const struct object *beside, char ret_uid[33], json_t **ret_body,
+				   struct error *err);
 
 extern const struct importer network_importer; /* network_import.c */
 

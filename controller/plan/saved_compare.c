@@ -133,8 +133,8 @@ static void compare_action(const struct spot *at, const json_t *planned, const j
 		moved_text(at, "spec", "what the manifests said", "something else");
 }
 
-/* Two objects may be one resource: a leftover that claims to be it, a network that another one takes
- * the place of. */
+/* Two objects may be one resource: a leftover that claims to be it, a network that another one
+ * takes the place of. */
 static const json_t *find_action(const json_t *actions, const json_t *like)
 {
 	const json_t *action;

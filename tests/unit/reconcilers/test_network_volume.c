@@ -105,12 +105,12 @@ Test(network_volume, a_network_is_not_replaced_under_who_could_not_follow)
 Test(network_volume, under_another_name_it_comes_beside_the_one_that_containers_were_made_on)
 {
 	cr_expect_eq(replaced_under(44, "front", "edge"), VERDICT_CREATE);
-	cr_expect_eq(replaced_by(44, "front", "edge",
-				 ", ipam: { config: [{ subnet: 10.99.0.0/24 }] }"),
-		     VERDICT_CREATE);
-	cr_expect_eq(replaced_by(44, "front", "edge",
-				 ", ipam: { config: [{ subnet: 10.91.0.0/24 }] }"),
-		     VERDICT_REFUSE);
+	cr_expect_eq(
+		replaced_by(44, "front", "edge", ", ipam: { config: [{ subnet: 10.99.0.0/24 }] }"),
+		VERDICT_CREATE);
+	cr_expect_eq(
+		replaced_by(44, "front", "edge", ", ipam: { config: [{ subnet: 10.91.0.0/24 }] }"),
+		VERDICT_REFUSE);
 }
 
 static json_t *network_with_ipv6(bool enabled)
@@ -180,8 +180,8 @@ Test(network_volume, a_network_of_one_name_is_made_once)
 	char uid[33];
 	struct pass *pass = pass_manifests(NETWORK "  name: front-1\n  labels: { a: b }\n");
 
-	cr_assert_eq(network_create_body(pass, desired_find(pass->desired, "Network", "front"), NULL,
-					 uid, &body, &err),
+	cr_assert_eq(network_create_body(pass, desired_find(pass->desired, "Network", "front"),
+					 NULL, uid, &body, &err),
 		     0, "%s", err.text);
 	cr_expect_str_eq(json_string_value(pointer_get(body, "/Name")), "front-1");
 	cr_expect(json_is_true(pointer_get(body, "/CheckDuplicate")));
