@@ -15,8 +15,8 @@
 #define LABEL_PROJECT "drey.project"
 #define LABEL_KIND "drey.kind"
 #define LABEL_NAME "drey.name"
-#define LABEL_UID "drey.uid"	       /* random per object */
-#define LABEL_SPEC "drey.spec"	       /* digest of the spec it was made from: information */
+#define LABEL_UID "drey.uid"		   /* random per object */
+#define LABEL_SPEC "drey.spec"		   /* digest of the spec it was made from: information */
 #define LABEL_REVISION "drey.revision"	   /* revision of the manifests: information */
 #define LABEL_FORMAT "drey.format"	   /* "1" */
 #define LABEL_REPLACES "drey.replaces"	   /* "<old id>,<old restart policy>"; a network's: ID */
