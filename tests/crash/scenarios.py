@@ -79,7 +79,7 @@ class Scenario:
 class Create(Scenario):
     """A stack where nothing was: network, volume, a service, one that needs it, a job."""
     after = STACK + [web(), container("api", network_mode="service:web", depends_on=["web"]),
-                     container("job", state="completed", network_mode="none", command=["echo", "once"])]
+                     container("job", state="completed", network_mode="host", command=["echo", "once"])]
     containers = {"web": "running", "api": "running", "job": "exited"}
 
     def check(self, host, containers):
@@ -128,8 +128,8 @@ class Update(Scenario):
 
 class Prune(Scenario):
     """What the manifests no longer declare goes, volumes stay."""
-    before = STACK + [BACK, web(), container("gone", networks=["back"]), container("stays", network_mode="none")]
-    after = STACK + [web(), container("stays", network_mode="none")]
+    before = STACK + [BACK, web(), container("gone", networks=["back"]), container("stays", network_mode="host")]
+    after = STACK + [web(), container("stays", network_mode="host")]
     command = ("apply", "--yes", "--prune")
     services = ("web", "stays")
     containers = {"web": "running", "stays": "running"}
@@ -137,10 +137,10 @@ class Prune(Scenario):
 
 class Rename(Scenario):
     """Two that swap their names, and one that gets a new one, as does the network that it was made on."""
-    before = STACK + [web(), container("left", network_mode="none"), container("right", network_mode="none")]
+    before = STACK + [web(), container("left", network_mode="host"), container("right", network_mode="none")]
     after = [("Network", "edge", {}, {"was": ["front"]}), DATA_VOLUME, web(container_name="www", networks=["edge"]),
-             container("left", network_mode="none", container_name="right"),
-             container("right", network_mode="none", container_name="left")]
+             container("left", network_mode="host", container_name="right"),
+             container("right", network_mode="host", container_name="left")]
     services = ("web", "left", "right")
     containers = {"www": "running", "left": "running", "right": "running"}
     networks = ["edge"]

@@ -8,7 +8,7 @@
 
 m=$WORK/manifests
 write_host_manifests "$m"
-write_document "$m" Container web 'image: busy:1'
+write_document "$m" Container web 'image: busy:1' 'network_mode: host'
 sed -i 's|^  address:.*|&\n  connect_timeout: 2s|' "$m/host-h1.yaml"
 
 recreate() {

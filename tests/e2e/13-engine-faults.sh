@@ -8,7 +8,7 @@
 
 m=$WORK/manifests
 write_host_manifests "$m"
-write_document "$m" Container web 'image: busy:1' 'network_mode: none'
+write_document "$m" Container web 'image: busy:1' 'network_mode: host'
 sed -i 's|^  address:.*|&\n  docker_socket: /run/fault.sock|' "$m/host-h1.yaml"
 
 # with RULE... : from here on h1's engine behaves like this.
@@ -55,7 +55,7 @@ assert_contains "$WORK/stdout" 'failed   engine'
 assert_contains "$WORK/stdout" 'API 1.39'
 
 echo '# an engine that is too old for a field'
-write_document "$m" Container web 'image: busy:1' 'network_mode: none' \
+write_document "$m" Container web 'image: busy:1' 'network_mode: host' \
 	'healthcheck: { test: [CMD, "true"], start_interval: 1s }'
 with 'GET ^/_ping header=Api-Version:1.41'
 assert_refused() {
@@ -68,14 +68,14 @@ assert_refused healthcheck.start_interval 1.44 1.41
 apply 3 "$m" --host h1
 assert_refused healthcheck.start_interval 1.44 1.41
 assert_eq "$(engine h1 GET '/containers/json?all=1')" '[]'
-write_document "$m" Container web 'image: busy:1' 'network_mode: none' 'cgroup: private'
+write_document "$m" Container web 'image: busy:1' 'network_mode: host' 'cgroup: private'
 with 'GET ^/_ping header=Api-Version:1.40'
 apply 3 "$m" --host h1
 assert_refused cgroup 1.41 1.40
 with
 apply 0 "$m"
 assert_whole
-write_document "$m" Container web 'image: busy:1' 'network_mode: none'
+write_document "$m" Container web 'image: busy:1' 'network_mode: host'
 
 echo '# answers that are cut, no JSON, errors, no answer'
 while IFS='|' read -r rule text; do

@@ -11,11 +11,11 @@ m=$WORK/manifests
 write_host_manifests "$m"
 rm "$m/project.yaml"
 write_document "$m" Project test 'hosts: [h1]' 'env: [REGISTRY_TOKEN]'
-write_document "$m" Container other 'hosts: [h2]' 'image: busy:1' 'network_mode: none'
+write_document "$m" Container other 'hosts: [h2]' 'image: busy:1' 'network_mode: host'
 apply 0 "$m"
 
 image() {
-	write_document "$m" Container web "image: $1" 'network_mode: none' 'command: [forever]' "${@:2}"
+	write_document "$m" Container web "image: $1" 'network_mode: host' 'command: [forever]' "${@:2}"
 }
 
 forget() {

@@ -10,7 +10,7 @@ m=$WORK/manifests
 reference=$(dirname "$(readlink -f "$0")")/../../docs/reference/output.md
 terminal=$(dirname "$(readlink -f "$0")")/terminal.py
 write_host_manifests "$m"
-write_document "$m" Container web 'image: busy:1' 'network_mode: none' 'monitor: 0s' 'environment: { MODE: plain }'
+write_document "$m" Container web 'image: busy:1' 'network_mode: host' 'monitor: 0s' 'environment: { MODE: plain }'
 
 nothing_there() {
 	assert_eq "$(engine h1 GET '/containers/json?all=1')$(engine h2 GET '/containers/json?all=1')" '[][]'
@@ -85,10 +85,10 @@ stopping() {
 	[ "$(requests slow POST /stop)" != 0 ]
 }
 sed -i 's|^  address:.*|&\n  docker_socket: /run/slow.sock|' "$m/host-h1.yaml"
-write_document "$m" Container after 'image: busy:1' 'network_mode: none' 'hosts: [h1]' 'depends_on: [web]'
+write_document "$m" Container after 'image: busy:1' 'network_mode: host' 'hosts: [h1]' 'depends_on: [web]'
 for signal in HUP INT; do
 	start_faultproxy h1 slow --rule 'POST /containers/[^/]*/stop delay_ms=1500'
-	write_document "$m" Container web 'image: busy:2' 'network_mode: none' 'monitor: 0s' "labels: { signal: $signal }"
+	write_document "$m" Container web 'image: busy:2' 'network_mode: host' 'monitor: 0s' "labels: { signal: $signal }"
 	"$DREY" apply -f "$m" --yes --host h1 >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
 	pid=$!
 	wait_until 30 stopping
@@ -100,7 +100,7 @@ for signal in HUP INT; do
 	assert_eq "$(container_field h1 web '.State.Status + " " + .Config.Labels.signal')" "running $signal"
 	stop_faultproxy slow
 done
-write_document "$m" Container web 'image: busy:2' 'network_mode: none' 'monitor: 0s'
+write_document "$m" Container web 'image: busy:2' 'network_mode: host' 'monitor: 0s'
 sed -i '/docker_socket/d' "$m/host-h1.yaml"
 apply 0 "$m"
 assert_eq "$(engine h1 GET '/containers/json?all=1' | jq -r '[.[].Names[]] | sort | @csv')" '"/after","/web"'
@@ -133,7 +133,7 @@ json '[.format, .command, .exit, .valid, .project, .resources, .instances, .host
 expect_exit 0 "$DREY" render -f "$m" -o json
 json '.hosts[0].resources[0] | [.apiVersion, .kind, .name, .spec.image, (.digest | length)] | @csv' \
 	'"drey/v1","Container","web","busy:2",64'
-write_document "$m" Container web 'image: busy:2' 'network_mode: none' 'monitor: 0s' 'mem_limit: 64m'
+write_document "$m" Container web 'image: busy:2' 'network_mode: host' 'monitor: 0s' 'mem_limit: 64m'
 diff_exits 1 "$m" -o json
 json '[.format, .command, .exit, .project, .local, (.revision | test("^sha256:"))] | @csv' '1,"diff",1,"test",false,true'
 json '.summary | [.hosts, .failed, .keep, .create, .update, .replace, .remove, .refuse, .leftover] | @csv' '2,0,0,0,2,0,0,0,1'
@@ -165,7 +165,7 @@ expect_exit 0 "$DREY" schema
 assert_eq "$(jq -r '.["$schema"]' "$WORK/stdout")" 'https://json-schema.org/draft/2020-12/schema'
 
 echo '# output that nobody takes: a reader who has seen enough is no failure, a full disk is one'
-write_document "$m" Container web 'image: busy:2' 'network_mode: none' 'monitor: 0s' 'mem_limit: 32m'
+write_document "$m" Container web 'image: busy:2' 'network_mode: host' 'monitor: 0s' 'mem_limit: 32m'
 (
 	set +o pipefail
 	for command in "diff -f $m" "apply -f $m --yes" "diff -f $m --all" schema; do
@@ -176,7 +176,7 @@ write_document "$m" Container web 'image: busy:2' 'network_mode: none' 'monitor:
 ) >"$WORK/codes"
 assert_eq "$(xargs <"$WORK/codes")" '1 0 0 0'
 assert_eq "$(container_field h2 web .HostConfig.Memory)" 33554432
-write_document "$m" Container web 'image: busy:2' 'network_mode: none' 'monitor: 0s' 'mem_limit: 64m'
+write_document "$m" Container web 'image: busy:2' 'network_mode: host' 'monitor: 0s' 'mem_limit: 64m'
 for command in "diff -f $m" "apply -f $m --yes" version; do
 	status=0
 	# shellcheck disable=SC2086 # several words
@@ -209,7 +209,7 @@ local=$(host_path h1 /srv/local)
 rm -rf "$local"
 mkdir -p "$local/manifests"
 cp "$DREY" "$local/drey"
-write_document "$local/manifests" Container near 'image: busy:1' 'network_mode: none'
+write_document "$local/manifests" Container near 'image: busy:1' 'network_mode: host'
 on_h1() {
 	fleet exec h1 env DREY_STATE_DIR=/srv/local/state /srv/local/drey "$@" -f /srv/local/manifests
 }

@@ -21,7 +21,7 @@ export DB_TOKEN=$token
 write_document "$m" Secret db 'file: db-password'
 write_document "$m" Secret login 'file: login'
 write_document "$m" Secret token 'env: DB_TOKEN'
-write_document "$m" Container db 'image: busy:1' 'network_mode: none' 'monitor: 0s' \
+write_document "$m" Container db 'image: busy:1' 'network_mode: host' 'monitor: 0s' \
 	'environment: { PASSWORD: "${secret.db}", URL: "postgres://app:${secret.db}@db/app", MODE: plain }' \
 	'labels: { com.example.token: "${secret.token}" }' 'command: [sh, -c, "exec forever", "${secret.token}"]'
 start_faultproxy h1 fault

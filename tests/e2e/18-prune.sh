@@ -11,7 +11,7 @@ containers() {
 	engine "$1" GET '/containers/json?all=1' | jq -r '[.[].Names[][1:]] | sort | join(" ")'
 }
 write() {
-	write_document "$m" Container "$1" 'image: busy:1' 'network_mode: none' 'monitor: 0s' "${@:2}"
+	write_document "$m" Container "$1" 'image: busy:1' 'network_mode: host' 'monitor: 0s' "${@:2}"
 }
 
 write keep
@@ -78,7 +78,7 @@ rm "$m"/container-old?.yaml "$m/container-other.yaml"
 for i in 3 4 5; do
 	engine h2 DELETE "/containers/old$i?force=1" >/dev/null
 done
-write_document "$m" Container new 'hosts: [h2]' 'image: busy:1' 'network_mode: none'
+write_document "$m" Container new 'hosts: [h2]' 'image: busy:1' 'network_mode: host'
 before=$(all_objects h1)$(all_objects h2)
 diff_exits 4 "$m" --prune
 assert_contains "$WORK/stderr" 'drey: h1: '

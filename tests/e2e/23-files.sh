@@ -28,7 +28,7 @@ printf '\1\0\377\nbinary\n' >"$m/conf/key"
 
 # write_web [LINE]...
 write_web() {
-	write_document "$m" Container web 'image: busy:1' 'network_mode: none' 'monitor: 0s' \
+	write_document "$m" Container web 'image: busy:1' 'network_mode: host' 'monitor: 0s' \
 		'command: [sh, -c, "cp /motd /seen-at-start; exec forever"]' "$@"
 }
 
@@ -242,7 +242,7 @@ write_document "$m" Host h1 "address: unix://$(host_path h1 /run/docker.sock)"
 in_place
 
 echo '# what is in the way is told before anything is touched'
-write_document "$m" Container hidden 'image: with-volume:1' 'network_mode: none' 'configs: [{ source: motd, target: /data/motd }]'
+write_document "$m" Container hidden 'image: with-volume:1' 'network_mode: host' 'configs: [{ source: motd, target: /data/motd }]'
 "$FLEET_TOOL" image "$FLEET" with-volume:1 --hosts h1 --config '{"Volumes": {"/data": {}}}' >/dev/null
 diff_exits 1 "$m"
 assert_contains "$WORK/stdout" "configs[/data/motd] can't be put there: the image declares a volume at /data"
@@ -251,7 +251,7 @@ engine h1 DELETE /images/with-volume:1 >/dev/null
 
 echo '# files changed inside, where the manifest asks'
 plain() {
-	write_document "$m" Container web 'image: busy:1' 'network_mode: none' 'monitor: 0s' 'configs: [motd]' "$@"
+	write_document "$m" Container web 'image: busy:1' 'network_mode: host' 'monitor: 0s' 'configs: [motd]' "$@"
 }
 plain 'fs_drift: report'
 apply 0 "$m"

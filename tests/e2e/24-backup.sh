@@ -15,8 +15,8 @@ backups=$WORK/backups
 write_host_manifests "$m"
 sed -i 's|^  address:.*|&\n  docker_socket: /run/fault.sock|' "$m/host-h1.yaml"
 write_document "$m" Volume data
-write_document "$m" Container user 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'monitor: 0s' 'volumes: ["data:/data"]'
-write_document "$m" Container reader 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'monitor: 0s' \
+write_document "$m" Container user 'hosts: [h1]' 'image: busy:1' 'network_mode: host' 'monitor: 0s' 'volumes: ["data:/data"]'
+write_document "$m" Container reader 'hosts: [h1]' 'image: busy:1' 'network_mode: host' 'monitor: 0s' \
 	'volumes: ["data:/data:ro"]' 'depends_on: [user]'
 nightly() {
 	write_document "$m" Backup nightly 'volumes: [data]' "directory: $backups" "$@"
@@ -196,7 +196,7 @@ assert_backups 5
 
 echo '# what is paused is paused afterwards; what shares the namespaces of one that is stopped is started after it'
 with
-write_document "$m" Container reader 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'monitor: 0s' \
+write_document "$m" Container reader 'hosts: [h1]' 'image: busy:1' 'network_mode: host' 'monitor: 0s' \
 	'volumes: ["data:/data:ro"]' 'depends_on: [user]' 'state: paused'
 write_document "$m" Container tail 'hosts: [h1]' 'image: busy:1' 'network_mode: "service:user"' 'monitor: 0s'
 apply 0 "$m"
@@ -219,13 +219,13 @@ assert_eq "$(container_field h1 theirs .State.StartedAt)$(started)" "$before"
 engine h1 DELETE '/containers/theirs?force=1' >/dev/null
 rm "$m/container-tail.yaml"
 engine h1 DELETE '/containers/tail?force=1' >/dev/null
-write_document "$m" Container reader 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'monitor: 0s' \
+write_document "$m" Container reader 'hosts: [h1]' 'image: busy:1' 'network_mode: host' 'monitor: 0s' \
 	'volumes: ["data:/data:ro"]' 'depends_on: [user]'
 apply 0 "$m"
 
 echo '# a job that is just running is neither cut short nor run again'
 nightly
-write_document "$m" Container job 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'state: completed' 'volumes: ["data:/data"]' \
+write_document "$m" Container job 'hosts: [h1]' 'image: busy:1' 'network_mode: host' 'state: completed' 'volumes: ["data:/data"]' \
 	'command: [sh, -c, "echo run >>/data/runs; until [ -e /data/go ]; do sleep 1; done"]'
 "$DREY" apply -f "$m" --yes >"$WORK/stdout" 2>"$WORK/stderr" </dev/null &
 pid=$!

@@ -14,8 +14,8 @@ terminal=$(dirname "$(readlink -f "$0")")/terminal.py
 write_host_manifests "$m"
 sed -i 's|^  address:.*|&\n  docker_socket: /run/fault.sock|' "$m/host-h1.yaml"
 write_document "$m" Volume data
-write_document "$m" Container user 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'monitor: 0s' 'volumes: ["data:/data"]'
-write_document "$m" Container reader 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'monitor: 0s' \
+write_document "$m" Container user 'hosts: [h1]' 'image: busy:1' 'network_mode: host' 'monitor: 0s' 'volumes: ["data:/data"]'
+write_document "$m" Container reader 'hosts: [h1]' 'image: busy:1' 'network_mode: host' 'monitor: 0s' \
 	'volumes: ["data:/data:ro"]' 'depends_on: [user]'
 write_document "$m" Backup nightly 'volumes: [data]' "directory: $backups"
 start_faultproxy h1 fault
@@ -184,7 +184,7 @@ assert_users "$now"
 diff_exits 0 "$m"
 
 echo '# which host, where there are two'
-write_document "$m" Container user 'image: busy:1' 'network_mode: none' 'monitor: 0s' 'volumes: ["data:/data"]'
+write_document "$m" Container user 'image: busy:1' 'network_mode: host' 'monitor: 0s' 'volumes: ["data:/data"]'
 apply 0 "$m"
 restore 2 --yes
 assert_contains "$WORK/stderr" 'say which with --host'

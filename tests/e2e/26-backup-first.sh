@@ -14,10 +14,10 @@ write_host_manifests "$m"
 sed -i 's|^  address:.*|&\n  docker_socket: /run/fault.sock|' "$m/host-h1.yaml"
 start_faultproxy h1 fault
 db() {
-	write_document "$m" Container db 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'monitor: 0s' \
+	write_document "$m" Container db 'hosts: [h1]' 'image: busy:1' 'network_mode: host' 'monitor: 0s' \
 		'volumes: ["data:/data"]' 'backup_first: true' "$@"
 }
-write_document "$m" Container other 'image: busy:1' 'network_mode: none' 'monitor: 0s'
+write_document "$m" Container other 'image: busy:1' 'network_mode: host' 'monitor: 0s'
 write_document "$m" Volume data
 nightly() {
 	write_document "$m" Backup nightly 'volumes: [data]' "directory: $backups"
@@ -40,7 +40,7 @@ assert_contains "$WORK/stdout" '! Container/db'
 assert_contains "$WORK/stdout" 'no Backup document lists Volume/data'
 stop_faultproxy fault
 start_faultproxy h1 fault
-write_document "$m" Container other 'image: busy:2' 'network_mode: none' 'monitor: 0s'
+write_document "$m" Container other 'image: busy:2' 'network_mode: host' 'monitor: 0s'
 apply 3 "$m"
 assert_contains "$WORK/stderr" 'no Backup document lists Volume/data'
 assert_eq "$(db_state)" "$before"
@@ -91,7 +91,7 @@ assert_eq "$(count)" 2
 echo '# a replacement that follows from something else is one as well'
 write_document "$m" Network front 'hosts: [h1]'
 db 'environment: { A: c }' 'mem_limit: 64m'
-sed -i 's/network_mode: none/networks: [front]/' "$m/container-db.yaml"
+sed -i 's/network_mode: host/networks: [front]/' "$m/container-db.yaml"
 apply 0 "$m"
 assert_eq "$(count)" 3
 

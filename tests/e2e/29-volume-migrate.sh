@@ -43,7 +43,7 @@ assert_serves() {
 write_near_host "$m" /run/docker.sock
 data
 write_document "$m" Container user 'image: busy:1' 'monitor: 0s' 'restart: always' 'volumes: ["data:/data"]'
-write_document "$m" Container reader 'image: busy:1' 'network_mode: none' 'monitor: 0s' 'volumes: ["data:/data:ro"]' \
+write_document "$m" Container reader 'image: busy:1' 'network_mode: host' 'monitor: 0s' 'volumes: ["data:/data:ro"]' \
 	'depends_on: [user]'
 write_document "$m" Container tail 'image: busy:1' 'network_mode: "service:user"' 'monitor: 0s'
 apply 0 "$m"
@@ -84,7 +84,7 @@ diff_exits 1 "$m"
 assert_contains "$WORK/stdout" "container 'stranger'"
 apply 3 "$m"
 docker_on_h1 rm -f stranger >/dev/null
-write_document "$m" Container extra 'image: busy:1' 'network_mode: none' 'monitor: 0s' 'volumes: ["data:/data"]'
+write_document "$m" Container extra 'image: busy:1' 'network_mode: host' 'monitor: 0s' 'volumes: ["data:/data"]'
 data
 apply 0 "$m"
 rm "$m/container-extra.yaml"

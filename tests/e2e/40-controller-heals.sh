@@ -12,7 +12,7 @@ write_host_manifests m
 write_document m Network back
 write_document m Container web 'image: web:1'
 write_document m Container db 'image: busy:1' 'networks: [back]'
-write_document m Container keeper 'image: busy:1' 'restart: always'
+write_document m Container keeper 'image: busy:1' 'network_mode: host' 'restart: always'
 sed -i '/^spec: {}/d' m/*.yaml
 
 running() {

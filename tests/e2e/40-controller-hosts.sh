@@ -10,7 +10,7 @@
 
 write_host_manifests m
 sed -i 's/^spec:$/spec:\n  connect_timeout: 3s\n  request_timeout: 5s/' m/host-*.yaml
-write_document m Container web 'image: busy:1'
+write_document m Container web 'image: busy:1' 'network_mode: host'
 
 start_controller m
 wait_until 60 in_step h1 h2
@@ -59,7 +59,7 @@ container_exists h2 web
 # --- settings that change make a new connection
 cp "$KEY" other-key
 sed -i "s,identity_file: .*,identity_file: $WORK/other-key," m/host-h1.yaml
-write_document m Container web 'image: busy:2'
+write_document m Container web 'image: busy:2' 'network_mode: host'
 version_is() {
 	[ "$(container_field h1 web .Config.Labels.version)" = "$1" ]
 }
@@ -69,7 +69,7 @@ wait_until 20 in_step h1
 # --- the end: at once when idle, cleanly in the middle of a change, nothing left behind
 stop_controller 0
 assert_eq "$(ls "$TMPDIR")" ""
-write_document m Container web 'image: busy:1'
+write_document m Container web 'image: busy:1' 'network_mode: host'
 start_controller m
 wait_until 60 condition_is Container/web@h1 Reconciling 'True Replacing'
 stop_controller 0

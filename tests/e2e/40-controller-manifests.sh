@@ -13,7 +13,7 @@ export GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.com
 
 write_host_manifests m
 sed -i 's/\[h1, h2\]/[h1]/' m/project.yaml
-write_document m Container web 'image: busy:1'
+write_document m Container web 'image: busy:1' 'network_mode: host'
 git -C m init -q -b main
 git -C m add .
 git -C m commit -qm "The first"

@@ -204,7 +204,7 @@ assert_eq "$(container_field h1 web '.NetworkSettings.Networks | keys | join(" "
 
 # One that removes itself when it is stopped has its name until the engine is done with that, which takes a while here.
 rm m/web.yaml
-write_document m Container brief 'image: busy:1' 'network_mode: none' 'monitor: 200ms'
+write_document m Container brief 'image: busy:1' 'network_mode: host' 'monitor: 200ms'
 brief_by_hand() {
 	local body
 	body=$(container_field h1 brief '.Config + {Hostname: "", HostConfig: (.HostConfig + {AutoRemove: true, RestartPolicy: {}})}')
@@ -222,13 +222,13 @@ in_step
 
 # There is no way back from that: the new one stays.
 brief_by_hand
-write_document m Container brief 'image: busy:2' 'network_mode: none' 'monitor: 200ms' \
+write_document m Container brief 'image: busy:2' 'network_mode: host' 'monitor: 200ms' \
 	'command: [sh, -c, "echo last words of brief; exit 3"]'
 expect_exit 3 "$DREY" apply -f m --yes
 assert_contains stderr 'last words of brief'
 assert_contains stderr 'nothing to go back to'
 assert_eq "$(container_field h1 brief '.Config.Image + " " + .State.Status')" 'busy:2 exited'
 assert_eq "$(engine h1 GET '/containers/json?all=1' | jq -r '[.[].Names[0] | select(startswith("/brief"))] | join(" ")')" /brief
-write_document m Container brief 'image: busy:2' 'network_mode: none' 'monitor: 200ms'
+write_document m Container brief 'image: busy:2' 'network_mode: host' 'monitor: 200ms'
 expect_exit 0 "$DREY" apply -f m --yes
 in_step

@@ -16,6 +16,7 @@ app() {
 		metadata: { name: app }
 		spec:
 		  image: $1
+		  network_mode: host
 	END
 	shift
 	[ $# = 0 ] || printf '  %s\n' "$@" >>m/app.yaml

@@ -11,10 +11,10 @@ started() {
 
 write_near_host m /run/docker.sock
 db() {
-	write_document m Container db "image: $1" 'monitor: 200ms' 'restart: always'
+	write_document m Container db "image: $1" 'network_mode: host' 'monitor: 200ms' 'restart: always'
 }
 db busy:1
-write_document m Container web 'image: busy:1' 'monitor: 200ms' 'restart: always' \
+write_document m Container web 'image: busy:1' 'network_mode: host' 'monitor: 200ms' 'restart: always' \
 	'depends_on: { db: { restart: true }, extra: { required: false } }'
 write_document m Container tail 'image: busy:1' 'restart: always' 'network_mode: "service:web"'
 write_document m Container extra 'image: "nowhere.example/none:1"' 'pull_policy: never'
@@ -72,7 +72,7 @@ assert_eq "$(docker_on_h1 exec tail grep -c eth /proc/net/dev)" "$(docker_on_h1 
 
 # A foreign container writes to the volume.
 write_document m Volume data
-write_document m Container writer 'image: busy:1' 'monitor: 200ms' 'volumes: ["data:/data"]'
+write_document m Container writer 'image: busy:1' 'network_mode: host' 'monitor: 200ms' 'volumes: ["data:/data"]'
 apply 0 m
 docker_on_h1 rm -f writer >/dev/null
 docker_on_h1 run -d --name theirs -v data:/data busy:1 >/dev/null

@@ -21,13 +21,13 @@ set_up() {
 web() {
 	local image=$1
 	shift
-	write_document m Container web "image: $image" 'network_mode: none' 'monitor: 100ms' \
+	write_document m Container web "image: $image" 'network_mode: host' 'monitor: 100ms' \
 		'volumes: ["/srv/hooks:/hooks"]' 'stop_grace_period: 2s' \
 		'command: [sh, -c, "echo up >>/hooks/log; trap '\''echo down >>/hooks/log; exit'\'' TERM; while :; do sleep 0.1; done"]' \
 		"$@"
 }
 
-# first IMAGE [LINE]...: one that starts first.
+# first IMAGE [LINE]...: one that starts first, which two on the host's network can't.
 first() {
 	local image=$1
 	shift
@@ -230,7 +230,7 @@ diff_exits 0 m
 assert_eq "$(said)" 'up down up hello'
 
 echo '# one that ends by itself has no use for hooks: what is told is how it ended'
-write_document m Container short 'image: busy:1' 'network_mode: none' 'command: [sh, -c, "echo last words; exit 7"]' \
+write_document m Container short 'image: busy:1' 'network_mode: host' 'command: [sh, -c, "echo last words; exit 7"]' \
 	'post_start: [{ command: [sleep, "60"] }]'
 apply 3 m
 assert_contains stderr 'last words'
@@ -247,7 +247,7 @@ assert_eq "$(state_of_host)" /web:running
 
 echo '# restarted for what it depends on'
 web busy:2 "post_start: [$(says hello)]" "pre_stop: [$(says bye)]" 'depends_on: { base: { restart: true } }'
-write_document m Container base 'image: busy:1' 'network_mode: none' 'monitor: 0s'
+write_document m Container base 'image: busy:1' 'network_mode: host' 'monitor: 0s'
 apply 0 m
 assert_eq "$(said)" 'bye down up hello'
 

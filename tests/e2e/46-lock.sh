@@ -10,7 +10,7 @@
 m=$WORK/manifests
 write_host_manifests "$m"
 sed -i 's|^  address:.*|&\n  docker_socket: /run/fault.sock|' "$m/host-h1.yaml"
-write_document "$m" Container web 'hosts: [h1]' 'image: busy:1' 'network_mode: none' 'monitor: 0s'
+write_document "$m" Container web 'hosts: [h1]' 'image: busy:1' 'network_mode: host' 'monitor: 0s'
 # A second drey of another state directory: as from another machine, but for the process numbers.
 n=$WORK/other
 cp -r "$m" "$n"
@@ -56,7 +56,7 @@ with
 diff_exits 0 "$m"
 apply 0 "$m"
 assert_eq "$(requests fault POST)" 0
-write_document "$m" Container web 'hosts: [h1]' 'image: busy:2' 'network_mode: none' 'monitor: 0s'
+write_document "$m" Container web 'hosts: [h1]' 'image: busy:2' 'network_mode: host' 'monitor: 0s'
 cp "$m/container-web.yaml" "$n/"
 
 echo '# one holds it: the other names it and gives up, or waits; diff looks all the same'

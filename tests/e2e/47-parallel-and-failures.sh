@@ -10,7 +10,7 @@ m=$WORK/manifests
 write_host_manifests "$m"
 sed -i 's|^  address:.*|&\n  docker_socket: /run/fault.sock|' "$m"/host-*.yaml
 web() {
-	write_document "$m" Container web 'image: busy:1' 'network_mode: none' 'monitor: 0s' 'stop_grace_period: 0s' "$@"
+	write_document "$m" Container web 'image: busy:1' 'network_mode: host' 'monitor: 0s' 'stop_grace_period: 0s' "$@"
 }
 both() {
 	local host

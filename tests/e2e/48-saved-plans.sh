@@ -13,7 +13,7 @@ unset DREY_PLAN_KEY
 
 fleet image plan:1 --hosts h1,h2 --config '{"Env":["PATH=/bin","N=first"]}' >/dev/null
 web() {
-	write_document "$m" Container web 'image: plan:1' 'network_mode: none' 'monitor: 0s' 'hosts: [h1]' "$@"
+	write_document "$m" Container web 'image: plan:1' 'network_mode: host' 'monitor: 0s' 'hosts: [h1]' "$@"
 }
 
 # save CODE [OPTION]...: plans, with CODE as diff's exit code.
@@ -64,7 +64,7 @@ expect_exit 4 "$DREY" apply -f "$m" "$plan" -o json
 assert_eq "$(jq -r '[.exit, .error.code, (.moved[] | select(.field == "verdict") | .host, .resource, .planned, .found)] | @csv' \
 	"$WORK/stdout")" '4,"refused","h1","Container/web","update","replace"'
 web 'volumes: [ "data:/data" ]' 'mem_limit: 64m'
-write_document "$m" Container other 'image: plan:1' 'network_mode: none' 'hosts: [h1]'
+write_document "$m" Container other 'image: plan:1' 'network_mode: host' 'hosts: [h1]'
 refused 'h1: Container/other: not planned when it was planned, now create'
 save 1 --target Container/web
 rm "$m/container-other.yaml"
@@ -73,9 +73,9 @@ expect_exit 0 "$DREY" apply -f "$m" "$plan"
 assert_eq "$(container_field h1 web .HostConfig.Memory)" 67108864
 
 echo '# what has nothing there yet: another manifest for it is still another'
-write_document "$m" Container new 'image: plan:1' 'network_mode: none' 'hosts: [h1]'
+write_document "$m" Container new 'image: plan:1' 'network_mode: host' 'hosts: [h1]'
 save 1
-write_document "$m" Container new 'image: plan:1' 'network_mode: none' 'hosts: [h1]' 'init: true'
+write_document "$m" Container new 'image: plan:1' 'network_mode: host' 'hosts: [h1]' 'init: true'
 refused 'h1: Container/new: spec: what the manifests said'
 rm "$m/container-new.yaml"
 
@@ -182,7 +182,7 @@ unusable 'not a regular file'
 rm "$plan"
 
 echo '# one of two hosts is down: then, now'
-write_document "$m" Container both 'image: plan:1' 'network_mode: none' 'monitor: 0s'
+write_document "$m" Container both 'image: plan:1' 'network_mode: host' 'monitor: 0s'
 fleet stop h2 sshd
 save 3
 assert_eq "$(jq -r '.hosts[] | select(.host == "h2") | keys | join(" ")' "$plan")" 'error host'
@@ -193,10 +193,10 @@ assert_eq "$(container_field h1 both .State.Status)" running
 ! container_exists h2 both || fail 'a host that was not planned was changed'
 save 1
 fleet stop h2 sshd
-write_document "$m" Container both 'image: plan:1' 'network_mode: none' 'monitor: 0s' 'mem_limit: 64m'
+write_document "$m" Container both 'image: plan:1' 'network_mode: host' 'monitor: 0s' 'mem_limit: 64m'
 expect_exit 4 "$DREY" apply -f "$m" "$plan"
 assert_contains "$WORK/stderr" 'h1: Container/both: mem_limit: no change when it was planned'
-write_document "$m" Container both 'image: plan:1' 'network_mode: none' 'monitor: 0s'
+write_document "$m" Container both 'image: plan:1' 'network_mode: host' 'monitor: 0s'
 expect_exit 3 "$DREY" apply -f "$m" "$plan"
 fleet start h2 sshd
 expect_exit 0 "$DREY" apply -f "$m" "$plan"

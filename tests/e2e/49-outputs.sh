@@ -11,7 +11,7 @@ cd "$WORK"
 unset GITHUB_WORKSPACE
 
 web() {
-	write_document "$m" Container web 'image: busy:1' 'network_mode: none' 'monitor: 0s' "$@"
+	write_document "$m" Container web 'image: busy:1' 'network_mode: host' 'monitor: 0s' "$@"
 }
 
 echo '# YAML: the same document as JSON'

@@ -56,7 +56,7 @@ rm fleet/host-h2.yaml
 cp "$KNOWN_HOSTS" fleet/known_hosts
 sed -i 's|identity_file:.*|identity_file: id_fleet|; s|known_hosts:.*|known_hosts: known_hosts|' fleet/host-h1.yaml
 web() {
-	write_document fleet Container web 'image: healthy:1' 'network_mode: none' 'monitor: 0s' "$@"
+	write_document fleet Container web 'image: healthy:1' 'network_mode: host' 'monitor: 0s' "$@"
 }
 DREY_PLAN_KEY=$(openssl rand -hex 32)
 export DREY_PLAN_KEY GITHUB_STEP_SUMMARY=$WORK/summary PULL_REQUEST=7
@@ -94,11 +94,11 @@ echo '# what --wait waits for: health, completion; what is not ready is named'
 unset DREY_PLAN_KEY
 expect_exit 2 "$DREY" apply -f fleet --yes --timeout 5s
 assert_contains "$WORK/stderr" '--wait'
-write_document fleet Container late 'image: healthy:1' 'network_mode: none' \
+write_document fleet Container late 'image: healthy:1' 'network_mode: host' \
 	'command: ["sh", "-c", "touch /tmp/sick; sleep 3; rm /tmp/sick; exec sleep 1000"]' 'stop_grace_period: 1s'
 apply 0 fleet --wait
 assert_eq "$(container_field h1 late .State.Health.Status)" healthy
-write_document fleet Container late 'image: healthy:1' 'network_mode: none' 'container_name: never' \
+write_document fleet Container late 'image: healthy:1' 'network_mode: host' 'container_name: never' \
 	'command: ["sh", "-c", "touch /tmp/sick; exec sleep 1000"]' 'stop_grace_period: 1s'
 engine h1 DELETE '/containers/late?force=1' >/dev/null
 apply 3 fleet --wait --timeout 2s -o json

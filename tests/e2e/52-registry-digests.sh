@@ -12,7 +12,7 @@ push() {
 	fleet image follow:1 --registry "$REGISTRY" --config "{\"Env\":[\"PATH=/bin\",\"N=$1\"]}" >/dev/null
 }
 app() {
-	write_document "$m" Container app "image: $REGISTRY/follow:1" 'network_mode: none' 'monitor: 0s' 'hosts: [h1]' "$@"
+	write_document "$m" Container app "image: $REGISTRY/follow:1" 'network_mode: host' 'monitor: 0s' 'hosts: [h1]' "$@"
 }
 ask() {
 	engine h1 GET "/distribution/$REGISTRY/follow:1/json" | jq -r .Descriptor.digest
@@ -48,6 +48,6 @@ echo '# another policy does not ask; a registry that does not answer is a warnin
 push 4
 app
 diff_exits 0 "$m"
-write_document "$m" Container app "image: $REGISTRY/none:1" 'network_mode: none' 'pull_policy: always' 'hosts: [h1]'
+write_document "$m" Container app "image: $REGISTRY/none:1" 'network_mode: host' 'pull_policy: always' 'hosts: [h1]'
 diff_exits 1 "$m"
 assert_contains "$WORK/stdout" "its registry could not be asked whether image $REGISTRY/none:1 has moved"
