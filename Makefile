@@ -173,7 +173,7 @@ check-e2e: $(BUILD)/drey
 # What depends on the engine's age. check-e2e has it on the engine of this machine, which on Debian 12 is
 # the oldest; here it is once more on that of Debian's stable release, and by check-engines on all. Their root
 # file systems are made by debootstrap, once.
-TRAPS = tests/e2e/19-traps.sh tests/e2e/20-rows.sh tests/e2e/22-drift-corpus.sh
+TRAPS = tests/e2e/19-traps.sh tests/e2e/20-rows.sh tests/e2e/22-drift-corpus.sh tests/e2e/46-was.sh
 STABLE ?= trixie
 ENGINES ?= machine trixie testing trixie+containerd
 

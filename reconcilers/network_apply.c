@@ -68,6 +68,9 @@ static int post_create(struct pass *pass, const json_t *body, const char *name, 
 			error_clear(err);
 			return 0;
 		}
+		/* It says that it made it: what it says afterwards may be noise. */
+		if (rc == 0 && found.code != ERROR_CONFLICT && found.code != ERROR_NOT_FOUND)
+			return 0;
 		if (rc == 0 || found.code == ERROR_CONFLICT) {
 			*err = found;
 			return -1;
@@ -139,7 +142,6 @@ struct member {
 struct members {
 	VEC(struct member) list;
 	const char *network;
-	bool noted; /* see take_notes() */
 };
 
 static const json_t *endpoint_of(const struct object *object, const char *network)
@@ -272,7 +274,7 @@ static int gather(struct pass *pass, struct members *members, struct error *err)
 }
 
 /* Before the first is taken off. */
-static int take_notes(struct pass *pass, const struct action *action, struct members *members,
+static int take_notes(struct pass *pass, const struct action *action, const struct members *members,
 		      struct error *err)
 {
 	json_t *endpoints = json_object();
@@ -281,7 +283,6 @@ static int take_notes(struct pass *pass, const struct action *action, struct mem
 		if (!member->declared)
 			json_object_set(endpoints, member->id, member->endpoint);
 	}
-	members->noted = json_object_size(endpoints) > 0;
 	int rc = network_note(pass, action->want, endpoints, err);
 	json_decref(endpoints);
 	return rc;
@@ -415,8 +416,9 @@ static int replace(struct pass *pass, const struct action *action, struct error 
 			error_hint(err, "%s", failed.text);
 		ret = -1;
 	}
-	/* All are back; what is left of it after a failure the next run looks at. */
-	if (ret == 0 && members.noted)
+	/* All are back, and those that a run which died had taken off come back now; what is left
+	 * of it after a failure the next run looks at. */
+	if (ret == 0)
 		ret = network_put_noted(pass, action->want, err);
 	members_done(&members);
 	json_decref(old);

@@ -15,6 +15,16 @@ static bool is_matched(const struct draft *draft, const struct object *object)
 	return false;
 }
 
+/* Another one has taken its place, or it bears a name that metadata.was gives up: what a run that
+ * failed half way through a change of names has left. */
+static bool is_retired(const struct candidate *declared, const struct object *object)
+{
+	const char *name = json_string_value(json_object_get(object->labels, LABEL_NAME));
+
+	return strcmp(object->kind->name, "Network") == 0 && declared &&
+	       (declared->action.beside == object || !str_eq(name, object->own.name));
+}
+
 static void add_leftover(struct draft *draft, const struct object *object)
 {
 	const struct candidate *declared = draft_find(draft, object->own.kind, object->own.name);
@@ -24,7 +34,7 @@ static void add_leftover(struct draft *draft, const struct object *object)
 	candidate->host = draft->pass->desired->host->name;
 	candidate->selected = true;
 	candidate->duplicate = declared != NULL;
-	candidate->retired = declared && declared->action.beside == object;
+	candidate->retired = is_retired(declared, object);
 	action->verdict = VERDICT_LEFTOVER;
 	action->kind = object->kind;
 	action->name = object->own.name;

@@ -382,6 +382,20 @@ Test(plan, the_next_run_goes_on_moving_to_the_network_with_the_other_name)
 	cr_expect_eq(find_object_action("front")->verdict, VERDICT_REMOVE);
 }
 
+/* A run that failed has put the old one back, and the new one was there all the same. */
+Test(plan, a_network_of_an_earlier_name_that_nobody_uses_goes)
+{
+	struct resource *edge = want("Network", "edge", "{}");
+
+	edge->metadata = keep(fixture_json("{'was': ['front']}"));
+	add_network("edge");
+	add_network("front");
+	build();
+	expect_verdict("Network", "edge", VERDICT_KEEP);
+	cr_assert_not_null(find_object_action("front"));
+	cr_expect_eq(find_object_action("front")->verdict, VERDICT_REMOVE);
+}
+
 Test(plan, the_old_network_stays_for_who_stays_on_it)
 {
 	renamed_under("{'ignore': ['networks']}");
