@@ -556,7 +556,6 @@ static void compare_fields(const struct pass *pass, struct action *action, struc
 	json_t *resolved = container_resolve(pass, want);
 	json_t *expected = container_expected(pass, resolved, image, arena, &action->warning);
 
-	keep(arena, expected);
 	json_decref(resolved);
 	/* Two spellings of one image are no difference, one spelling of two is: compared apart. */
 	json_object_set(expected, "image", json_object_get(action->have->observed, "image"));
@@ -566,6 +565,11 @@ static void compare_fields(const struct pass *pass, struct action *action, struc
 	schema_diff(&container_schema, observed, expected, resource_ignore(want), &action->changes);
 	compare_taken_mounts(pass, action, expected, arena);
 	action->known_after_pull = !image;
+	/* Changes point into it. Most containers have none, and the next one takes the memory. */
+	if (action->changes.list.count > 0)
+		keep(arena, expected);
+	else
+		json_decref(expected);
 }
 
 static void compare_name(struct action *action, struct arena *arena)
