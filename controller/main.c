@@ -26,11 +26,16 @@ static void raise_descriptor_limit(void)
 /* Kernels before 5.14 refuse it, and hand the pages out when they are used. */
 static void populate(char *start, size_t len)
 {
+#ifdef MADV_POPULATE_WRITE
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	const uintptr_t from = ((uintptr_t)start + page - 1) / page * page;
 	const uintptr_t to = ((uintptr_t)start + len) / page * page;
 
 	(void)!madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+#else
+	(void)start;
+	(void)len;
+#endif
 }
 
 /* One heap for all threads: each thread's own would keep what its host's answers took. It begins

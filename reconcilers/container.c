@@ -272,8 +272,9 @@ static const char *list_name(const json_t *item)
 /* Whom it would concern if a volume or a network were replaced. */
 static void keep_uses(struct pass *pass, struct object *object, const json_t *item)
 {
-	json_t *listed = json_pack("{s:O?, s:O?}", "Mounts", member(item, "Mounts"),
-				   "NetworkSettings", member(item, "NetworkSettings"));
+	json_t *listed = json_pack("{s:O?, s:O?, s:O?}", "Mounts", member(item, "Mounts"),
+				   "NetworkSettings", member(item, "NetworkSettings"), "HostConfig",
+				   member(item, "HostConfig"));
 
 	arena_defer(pass->arena, release, listed);
 	object->listed = listed;

@@ -374,13 +374,20 @@ static bool leaves_to_others(const struct action *action, const char *network, s
 	       is_ignored(action, arena_printf(arena, "networks[%s]", network));
 }
 
+/* It never starts again, and one made anew would be run once more. */
+static bool is_done(const struct action *action)
+{
+	return strcmp(container_wanted_state(action->want), "completed") == 0 &&
+	       is_state(action->have, "exited");
+}
+
 /* A live change would leave one that does not come back from its next start. */
 static void compare_home(const struct pass *pass, struct action *action, struct arena *arena)
 {
 	const char *home = container_home(pass, action->have);
 	json_t *wanted = container_networks(pass, action->want);
 	const char *first = json_string_value(json_array_get(wanted, 0));
-	bool stays = !home || !first || leaves_to_others(action, home, arena);
+	bool stays = !home || !first || is_done(action) || leaves_to_others(action, home, arena);
 	const json_t *name;
 	size_t i;
 

@@ -17,7 +17,8 @@ enum { NEEDED_SINCE = 44 };
 static const char *mode_of(const struct pass *pass, const struct object *object)
 {
 	static const char *const given[] = { "", "default", "bridge", "host", "none" };
-	const json_t *host_config = json_object_get(object->inspect, "HostConfig");
+	const json_t *host_config =
+		json_object_get(object->inspect ? object->inspect : object->listed, "HostConfig");
 	const char *mode = json_string_value(json_object_get(host_config, "NetworkMode"));
 
 	if (pass->observed.engine_api < NEEDED_SINCE || !mode || str_has_prefix(mode, "container:"))

@@ -385,7 +385,8 @@ static bool fits_beside(const json_t *observed, const json_t *expected)
 		if (place && str_eq(place, text(have, places[i])))
 			return false;
 	}
-	return !shares_subnet(observed, expected);
+	/* What a configuration network says does not show in what was expected of this one. */
+	return !json_object_get(expected, "config_from") && !shares_subnet(observed, expected);
 }
 
 /* Under a name of its own a network takes none along that was made on it: they are made anew on
@@ -403,6 +404,19 @@ static void go_beside(struct action *action, struct arena *arena)
 				      action->beside->engine_name);
 }
 
+/* Is there another Network that is to have the name that would be free last? */
+static bool is_name_wanted(const struct pass *pass, const char *name)
+{
+	for (size_t i = 0; i < pass->desired->count; i++) {
+		const struct resource *want = pass->desired->resources[i];
+
+		if (want->kind == &reconciler_network.kind &&
+		    strcmp(network_own_engine_name(want), name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void settle_bound(const struct pass *pass, struct action *action, const json_t *expected,
 			 struct arena *arena)
 {
@@ -413,7 +427,7 @@ static void settle_bound(const struct pass *pass, struct action *action, const j
 	if (!bound)
 		return;
 	if (strcmp(have->engine_name, name) != 0 && !network_find(pass, name) &&
-	    fits_beside(have->observed, expected)) {
+	    !is_name_wanted(pass, have->engine_name) && fits_beside(have->observed, expected)) {
 		go_beside(action, arena);
 		return;
 	}

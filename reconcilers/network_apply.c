@@ -95,16 +95,6 @@ static int make(struct pass *pass, const struct action *action, struct error *er
 	return ret < 0 ? error_wrap(err, "create") : 0;
 }
 
-/* One that is missing may have been taken away by a replacement that was interrupted. */
-static int create(struct pass *pass, const struct action *action, struct error *err)
-{
-	if (make(pass, action, err) < 0)
-		return -1;
-	return network_put_noted(pass, action->want, err) < 0
-		       ? error_wrap(err, "put containers back")
-		       : 0;
-}
-
 /* --- remove --- */
 
 static int remove_network(struct pass *pass, const struct action *action, struct error *err)
@@ -341,6 +331,48 @@ static int put_back(struct pass *pass, const struct members *members, struct err
 		return 0;
 	*err = first;
 	return -1;
+}
+
+/* Those that are made anew on it come one after the other, and are to find each other meanwhile. An
+ * address of one's own is for the container that stays. */
+static void join(struct pass *pass, const struct members *members)
+{
+	VEC_FOREACH (const struct member *, member, &members->list) {
+		struct error failed = ERROR_INIT;
+
+		json_object_del(member->endpoint, "IPAMConfig");
+		if (call_connect(pass, members->network, member->id, json_incref(member->endpoint),
+				 &failed) < 0)
+			log_warning(pass->log,
+				    "%s: %s is not on network %s before it is made "
+				    "anew: %s",
+				    pass->desired->host->name, member->name, members->network,
+				    failed.text);
+	}
+}
+
+static int make_beside(struct pass *pass, const struct action *action, struct error *err)
+{
+	struct members members = { .network = action->beside->engine_name };
+	int ret = gather(pass, &members, err);
+
+	if (ret == 0)
+		ret = make(pass, action, err);
+	members.network = network_own_engine_name(action->want);
+	if (ret == 0)
+		join(pass, &members);
+	members_done(&members);
+	return ret;
+}
+
+/* One that is missing may have been taken away by a replacement that was interrupted. */
+static int create(struct pass *pass, const struct action *action, struct error *err)
+{
+	if ((action->beside ? make_beside : make)(pass, action, err) < 0)
+		return -1;
+	return network_put_noted(pass, action->want, err) < 0
+		       ? error_wrap(err, "put containers back")
+		       : 0;
 }
 
 /* The create body that yields what inspect shows. */

@@ -58,7 +58,7 @@ bool plan_object_uses(const struct object *container, const struct object *other
 bool plan_object_needs(const struct draft *draft, const struct object *container,
 		       const struct object *network)
 {
-	return strcmp(network->kind->name, "Network") == 0 && container->inspect &&
+	return strcmp(network->kind->name, "Network") == 0 &&
 	       str_eq(container_home(draft->pass, container), network->engine_name);
 }
 
@@ -80,11 +80,14 @@ static bool row_true(const struct resource *resource, const char *key)
 	return schema_field(resource->kind->spec, key) && resource_bool(resource, key);
 }
 
-static void refuse(struct action *action, const char *reason)
+void plan_refuse(struct action *action, const char *reason)
 {
 	action->verdict = VERDICT_REFUSE;
 	action->reason = reason;
 	action->disruptive = false;
+	if (!action->have)
+		action->have = action->beside;
+	action->beside = NULL;
 }
 
 /* Told by the plan already, not once the service has been stopped for it. */
@@ -95,7 +98,7 @@ static void check_backup(struct draft *draft, struct action *action)
 	if (!action->backup_first ||
 	    backup_require(draft->pass, action->want, action->have, &err) == 0)
 		return;
-	refuse(action, arena_strdup(draft->arena, err.text));
+	plan_refuse(action, arena_strdup(draft->arena, err.text));
 }
 
 /* `state: absent` in a manifest: removed whatever prune says. */
@@ -108,19 +111,21 @@ static void compare_absent(struct draft *draft, struct action *action)
 	if (!have)
 		return;
 	if (!have->ours && !resource_adopts(want)) {
-		refuse(action, arena_printf(draft->arena,
-					    "'%s' is there and was not made by drey; 'adopt: true' "
-					    "in its metadata agrees to its removal",
-					    have->engine_name));
+		plan_refuse(action,
+			    arena_printf(draft->arena,
+					 "'%s' is there and was not made by drey; 'adopt: true' "
+					 "in its metadata agrees to its removal",
+					 have->engine_name));
 		return;
 	}
 	action->backup_first = row_true(want, "backup_first");
 	if (strcmp(want->kind->name, "Volume") == 0) {
 		action->loses_data = true;
 		if (!row_is(want, "on_remove", "delete")) {
-			refuse(action,
-			       "its data would be lost; 'on_remove: delete' in its spec agrees to "
-			       "that");
+			plan_refuse(
+				action,
+				"its data would be lost; 'on_remove: delete' in its spec agrees to "
+				"that");
 			return;
 		}
 	}
@@ -146,11 +151,12 @@ static void check_name_taken(struct draft *draft, struct action *action)
 	other = pass_find_engine_name(draft->pass, action->kind, name);
 	if (!other || other->ours)
 		return;
-	refuse(action,
-	       arena_printf(draft->arena,
-			    "it is there as '%s', and the name '%s' is taken by a container that "
-			    "was not made by drey; rename or remove one of them",
-			    action->have->engine_name, name));
+	plan_refuse(
+		action,
+		arena_printf(draft->arena,
+			     "it is there as '%s', and the name '%s' is taken by a container that "
+			     "was not made by drey; rename or remove one of them",
+			     action->have->engine_name, name));
 }
 
 /* What the engine can't do is told before anything is touched, and not left out. */
@@ -164,7 +170,7 @@ static void check_engine(struct draft *draft, struct action *action)
 	     action->verdict != VERDICT_REPLACE) ||
 	    schema_check_engine(action->kind->spec, action->want->spec, engine_api, &err) == 0)
 		return;
-	refuse(action, arena_strdup(draft->arena, err.text));
+	plan_refuse(action, arena_strdup(draft->arena, err.text));
 }
 
 static void note_replacement(struct draft *draft, struct action *action)
@@ -336,7 +342,7 @@ static bool refuse_for_sharers(struct draft *draft, struct action *action)
 			why = plan_why_not_along(draft, observed->objects[i]);
 	}
 	if (why)
-		refuse(action, why);
+		plan_refuse(action, why);
 	return why;
 }
 

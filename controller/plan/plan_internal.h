@@ -81,6 +81,8 @@ const struct action *plan_action_on(const struct draft *draft, const struct obje
 /* Why a container that shares the namespaces of one that is to be replaced can't follow it; NULL:
  * it can. It would be left in namespaces that are gone. */
 const char *plan_why_not_along(struct draft *draft, const struct object *sharer);
+/* The action is not carried out: what there is stays as it is. */
+void plan_refuse(struct action *action, const char *reason);
 /* Is it the object of another resource that is declared, whatever name it bears just now? */
 bool plan_is_anothers(const struct pass *pass, const struct object *object,
 		      const struct resource *want);

@@ -15,14 +15,17 @@ static bool is_matched(const struct draft *draft, const struct object *object)
 	return false;
 }
 
-/* Another one has taken its place, or it bears a name that metadata.was gives up: what a run that
- * failed half way through a change of names has left. */
+/* Another one takes its place, it bears a name that metadata.was gives up, or it was to take the
+ * place of the one that is right again: what a change of names has left half way. */
 static bool is_retired(const struct candidate *declared, const struct object *object)
 {
 	const char *name = json_string_value(json_object_get(object->labels, LABEL_NAME));
+	const struct object *have = declared ? declared->action.have : NULL;
 
 	return strcmp(object->kind->name, "Network") == 0 && declared &&
-	       (declared->action.beside == object || !str_eq(name, object->own.name));
+	       declared->action.verdict != VERDICT_REFUSE &&
+	       (declared->action.beside == object || !str_eq(name, object->own.name) ||
+		(have && str_eq(object->own.replaces, have->id)));
 }
 
 static void add_leftover(struct draft *draft, const struct object *object)
@@ -37,7 +40,8 @@ static void add_leftover(struct draft *draft, const struct object *object)
 	candidate->retired = is_retired(declared, object);
 	action->verdict = VERDICT_LEFTOVER;
 	action->kind = object->kind;
-	action->name = object->own.name;
+	/* Not to be taken for the one that stays. */
+	action->name = candidate->retired ? object->engine_name : object->own.name;
 	action->have = object;
 	action->changes.arena = draft->arena;
 	if (!declared || candidate->retired)
@@ -83,7 +87,8 @@ static const struct object *other_user(const struct draft *draft, const struct o
 		if (other->ours)
 			return other;
 		if (is_container ? container_shares(other, object->id, object->engine_name)
-				 : plan_object_uses(other, object))
+				 : plan_object_uses(other, object) ||
+					   plan_object_needs(draft, other, object))
 			return other;
 	}
 	return NULL;

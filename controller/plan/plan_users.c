@@ -93,25 +93,26 @@ bool draft_refuse_for_users(struct draft *draft, struct action *action)
 {
 	const struct observed *observed = &draft->pass->observed;
 	bool volume = is_kind(action, "Volume");
+	bool beside = action->verdict == VERDICT_CREATE && action->beside;
+	const struct object *used = beside ? action->beside : action->have;
 	const char *why = NULL;
 
-	if (action->verdict != VERDICT_REPLACE || (!volume && !is_kind(action, "Network")))
+	if (!beside &&
+	    (action->verdict != VERDICT_REPLACE || (!volume && !is_kind(action, "Network"))))
 		return false;
 	for (size_t i = 0; i < observed->count && !why; i++) {
 		const struct object *object = observed->objects[i];
 
-		if (object->kind == action->kind || !plan_object_uses(object, action->have))
+		if (object->kind == action->kind || !plan_object_uses(object, used))
 			continue;
-		why = volume ? why_volume_stays(draft, action->have, object)
+		why = volume ? why_volume_stays(draft, used, object)
 			     : why_network_stays(draft, object);
 		if (volume && !why)
 			why = why_sharers_stay(draft, object);
 	}
 	if (!why)
 		return false;
-	action->verdict = VERDICT_REFUSE;
-	action->reason = why;
-	action->disruptive = false;
+	plan_refuse(action, why);
 	return true;
 }
 

@@ -169,7 +169,9 @@ static void compare_actions(struct spot *at, const json_t *planned, const json_t
 		char *name = xasprintf("%s/%s", text_of(action, "kind"), text_of(action, "name"));
 
 		at->resource = name;
-		if (!find(planned, "resource", text_of(action, "resource")))
+		/* Of two objects that are one resource the second may be new. */
+		const json_t *before = find_action(planned, action);
+		if (!before || find_action(found, before) != action)
 			moved_text(at, NULL, not_planned, text_of(action, "verdict"));
 	}
 	at->resource = NULL;

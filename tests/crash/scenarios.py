@@ -138,7 +138,7 @@ class Prune(Scenario):
 
 class Rename(Scenario):
     """Two that swap their names, and one that gets a new one."""
-    before = STACK + [web(), container("left", network_mode="host"), container("right", network_mode="none")]
+    before = STACK + [web(), container("left", network_mode="host"), container("right", network_mode="host")]
     after = STACK + [web(container_name="www"), container("left", network_mode="host", container_name="right"),
                      container("right", network_mode="host", container_name="left")]
     services = ("web", "left", "right")

@@ -57,12 +57,22 @@ if $beside; then
 	assert_contains stdout "beside 'front', which goes when its containers have moved"
 	assert_contains stdout "'front' has another name now"
 
-	# What drey has not made stays on the old one, which stays with it.
+	# Who is on it and was not made by drey would lose sight of those that move.
 	id=$(engine h1 POST '/containers/create?name=stranger' '{"Image":"busy:1","Cmd":["sleep","99"],"HostConfig":{"NetworkMode":"front"}}' | jq -r .Id)
 	engine h1 POST "/containers/$id/start" >/dev/null
 	diff_exits 1 m
+	assert_contains stdout "container 'stranger' is on it, which was not made by drey, and would be cut off"
+	expect_exit 3 "$DREY" apply -f m --yes
+	assert_eq "$(container_field h1 web '.Id + .State.StartedAt + (.NetworkSettings.Networks | keys | join(" "))')" "${old}front"
+
+	# Off it, it still needs it for its next start.
+	engine h1 POST /networks/create '{"Name":"theirs"}' >/dev/null
+	engine h1 POST /networks/theirs/connect "{\"Container\":\"$id\"}"
+	engine h1 POST /networks/front/disconnect "{\"Container\":\"$id\"}"
+	diff_exits 1 m
 	assert_contains stdout "it is kept for container 'stranger'"
 	engine h1 DELETE "/containers/$id?force=1" >/dev/null
+	engine h1 DELETE /networks/theirs >/dev/null
 
 	# As a plan that was saved, with what goes in it.
 	expect_exit 1 "$DREY" diff -f m --out plan.json

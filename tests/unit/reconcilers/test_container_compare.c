@@ -557,6 +557,19 @@ static json_t *in_state(const char *name, const char *status, int exit_code)
 	return inspect;
 }
 
+Test(container_compare, a_job_that_is_done_is_not_run_again_for_the_network_it_was_made_on)
+{
+	json_t *inspect = in_state("full", "exited", 0);
+
+	host(HEAD "full }\nspec: { image: busy:1, state: completed, networks: [back] }\n---\n"
+		  "apiVersion: drey/v1\nkind: Network\nmetadata: { name: back }\n");
+	json_object_set_new(json_object_get(inspect, "HostConfig"), "NetworkMode",
+			    json_string("front"));
+	pass_has_container(inspect, "full");
+	pass_api(44);
+	cr_expect(!strstr(pass_changes(pass_compare("Container", "full")), "; network_mode: "));
+}
+
 static const struct action *with_state(const char *want, const char *have, int exit_code)
 {
 	char yaml[256];

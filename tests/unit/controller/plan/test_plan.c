@@ -382,6 +382,31 @@ Test(plan, the_next_run_goes_on_moving_to_the_network_with_the_other_name)
 	cr_expect_eq(find_object_action("front")->verdict, VERDICT_REMOVE);
 }
 
+/* Those that move would be out of its sight. */
+Test(plan, a_network_gets_no_other_name_under_a_foreign_container)
+{
+	renamed_under("{}");
+	add_foreign("Container", "theirs")->listed =
+		keep(fixture_json("{'NetworkSettings': {'Networks': {'front': {}}}}"));
+	build();
+	expect_verdict("Network", "edge", VERDICT_REFUSE);
+	cr_expect(strstr(find("Network", "edge")->reason, "'theirs' is on it"));
+	cr_expect_eq(find("Network", "edge"), find_object_action("front"));
+}
+
+/* Taken off it, it still needs it for its next start. */
+Test(plan, the_old_network_stays_for_a_foreign_container_that_was_made_on_it)
+{
+	renamed_under("{}");
+	add_foreign("Container", "theirs")->listed = keep(fixture_json(
+		"{'NetworkSettings': {'Networks': {'other': {}}}, 'HostConfig': {'NetworkMode': "
+		"'front'}}"));
+	build();
+	expect_verdict("Network", "edge", VERDICT_CREATE);
+	expect_verdict("Network", "front", VERDICT_LEFTOVER);
+	cr_expect(strstr(find("Network", "front")->reason, "kept for container 'theirs'"));
+}
+
 /* A run that failed has put the old one back, and the new one was there all the same. */
 Test(plan, a_network_of_an_earlier_name_that_nobody_uses_goes)
 {
