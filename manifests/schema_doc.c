@@ -96,7 +96,7 @@ static void print_row(const struct field *field, const char *path, struct str *o
 			   field->choices[i + 1] ? "" : ".");
 	for (const struct refused *r = field->refused; r && r->key; r++)
 		str_printf(out, " Not `%s`: %s.", r->key, r->why);
-	for (size_t i = 0; field->choices_since && field->choices[i]; i++) {
+	for (size_t i = 0; field->choices && field->choices_since && field->choices[i]; i++) {
 		if (field->choices_since[i])
 			str_printf(out, " `%s` since API 1.%u.", field->choices[i],
 				   field->choices_since[i]);

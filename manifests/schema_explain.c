@@ -80,7 +80,7 @@ static void print_field(const char *path, const struct field *field, bool member
 		str_printf(out, "  diff       %s\n", silence(field));
 	if (field->since)
 		str_printf(out, "  needs      Engine API 1.%u\n", field->since);
-	for (size_t i = 0; field->choices_since && field->choices[i]; i++) {
+	for (size_t i = 0; field->choices && field->choices_since && field->choices[i]; i++) {
 		if (field->choices_since[i])
 			str_printf(out, "  %s needs Engine API 1.%u\n", field->choices[i],
 				   field->choices_since[i]);
