@@ -137,9 +137,12 @@ const struct container_file *container_files(const struct resource *want, struct
 {
 	size_t room = json_array_size(resource_get(want, "configs")) +
 		      json_array_size(resource_get(want, "secrets"));
-	struct container_file *files = room ? arena_alloc(arena, room * sizeof(*files)) : NULL;
+	struct container_file *files;
 
 	*ret_count = 0;
+	if (room == 0)
+		return NULL;
+	files = arena_alloc(arena, room * sizeof(*files));
 	for (size_t r = 0; r < ARRAY_SIZE(rows); r++) {
 		const json_t *item;
 		size_t i;

@@ -30,8 +30,8 @@ struct member {
 	enum member_shape shape;
 	const char *doc;
 	const struct form *of;
-	size_t len; /* strings: exactly so many bytes; 0: any */
-	bool plain; /* strings: shown in messages as they are, so without control characters */
+	unsigned len; /* strings: exactly so many bytes; 0: any */
+	bool plain;   /* strings: shown in messages as they are, so without control characters */
 };
 
 struct form {
