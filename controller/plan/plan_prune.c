@@ -290,7 +290,7 @@ void draft_retire(struct draft *draft)
 		action->reason =
 			user ? arena_printf(draft->arena,
 					    "'%s' has another name now; it is kept for container "
-					    "'%s', which stays on it",
+					    "'%s', which needs it",
 					    action->have->engine_name, user->engine_name)
 			     : arena_printf(draft->arena, "'%s' has another name now",
 					    action->have->engine_name);
