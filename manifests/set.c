@@ -291,6 +291,15 @@ static void keep_project_resources(struct load *load)
 		set->project_resource = load->project->resource;
 }
 
+static void tell_hosts(const struct load *load)
+{
+	const struct manifest_options *options = load->options;
+
+	for (size_t h = 0; h < load->host_count; h++)
+		if (options->host && load->diagnostics->errors == 0)
+			options->host(options->host_ctx, load->hosts[h]->resource);
+}
+
 static void finish(struct load *load)
 {
 	struct manifest_set *set = load->set;
@@ -299,6 +308,7 @@ static void finish(struct load *load)
 	for (size_t h = 0; h < load->host_count; h++)
 		bodies[h] = xcalloc(load->documents.count + 1, sizeof(**bodies));
 	keep_project_resources(load);
+	tell_hosts(load);
 	place_documents(load);
 	link_documents(load, bodies);
 	set->desired = arena_alloc(load->arena, (load->host_count + 1) * sizeof(*set->desired));

@@ -30,6 +30,11 @@ struct manifest_options {
 	const char *(*getenv)(void *ctx, const char *name);
 	void *getenv_ctx;
 	const char *version; /* drey's own, for Project.spec.requires */
+	/* Called for each Host once all are known and nothing is wrong so far, before what is on
+	 * them is looked into: whoever needs a host may begin to reach for it. The resource lives
+	 * as long as the set, or until loading fails. NULL: nobody. */
+	void (*host)(void *ctx, const struct resource *host);
+	void *host_ctx;
 };
 
 /* Loads DIR. On success 0 and a set with one reference. On faults in the manifests -1,

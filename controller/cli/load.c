@@ -4,6 +4,7 @@
 #include "controller/base/str.h"
 #include "controller/cli/annotation.h"
 #include "controller/cli/output.h"
+#include "controller/fleet/fleet.h"
 #include "reconcilers/reconciler.h"
 
 #include <stdio.h>
@@ -60,30 +61,93 @@ static int report_faults(const struct context *context, const struct diagnostics
 	return EXIT_USAGE;
 }
 
-int load_checked(const struct context *context, struct diagnostics *diagnostics,
-		 struct manifest_set **ret_set)
+static int is_picked(const struct options *options, const struct resource *host, bool *ret_picked,
+		     struct error *err)
 {
-	struct manifest_options options = { .dir = load_dir(context), .version = DREY_VERSION };
+	*ret_picked = options->host_count == 0;
+	for (size_t i = 0; i < options->host_count; i++)
+		*ret_picked = *ret_picked || strcmp(host->name, options->hosts[i]) == 0;
+	if (!*ret_picked || !options->host_selector)
+		return 0;
+	if (set_match_selector(host, options->host_selector, ret_picked, err) < 0)
+		return error_wrap(err, "--host-selector");
+	return 0;
+}
+
+static int load_by(const struct context *context, struct manifest_options *options,
+		   struct diagnostics *diagnostics, struct manifest_set **ret_set)
+{
 	struct error err = ERROR_INIT;
 
-	options.kinds = kinds_all(&options.kind_count);
-	if (set_load(&options, diagnostics, ret_set, &err) == 0)
+	options->dir = load_dir(context);
+	options->version = DREY_VERSION;
+	options->kinds = kinds_all(&options->kind_count);
+	if (set_load(options, diagnostics, ret_set, &err) == 0)
 		return EXIT_IN_STEP;
 	if (diagnostics->errors == 0)
 		return command_fail(context, EXIT_USAGE, &err);
 	return report_faults(context, diagnostics, &err);
 }
 
-int load_manifests(const struct context *context, struct manifest_set **ret_set)
+int load_checked(const struct context *context, struct diagnostics *diagnostics,
+		 struct manifest_set **ret_set)
+{
+	struct manifest_options options = { 0 };
+
+	return load_by(context, &options, diagnostics, ret_set);
+}
+
+static int load_aloud(const struct context *context, struct manifest_options *options,
+		      struct manifest_set **ret_set)
 {
 	struct diagnostics diagnostics;
 
 	diagnostics_init(&diagnostics, context->arena);
-	int code = load_checked(context, &diagnostics, ret_set);
+	int code = load_by(context, options, &diagnostics, ret_set);
 	if (code == EXIT_IN_STEP && diagnostics.list.count > 0)
 		print_faults(context, &diagnostics);
 	diagnostics_done(&diagnostics);
 	return code;
+}
+
+int load_manifests(const struct context *context, struct manifest_set **ret_set)
+{
+	struct manifest_options options = { 0 };
+
+	return load_aloud(context, &options, ret_set);
+}
+
+struct beginner {
+	const struct context *context;
+	struct connections *connections;
+	int left; /* how many more hosts are visited at once */
+};
+
+static void on_host(void *ctx, const struct resource *host)
+{
+	struct beginner *beginner = ctx;
+	struct error ignored = ERROR_INIT;
+	bool picked;
+
+	if (beginner->left == 0 ||
+	    is_picked(&beginner->context->options, host, &picked, &ignored) < 0 || !picked)
+		return;
+	connections_begin(beginner->connections, host);
+	beginner->left--;
+}
+
+int load_and_begin(const struct context *context, struct connections *connections,
+		   struct manifest_set **ret_set)
+{
+	int parallel = context->options.parallel;
+	struct beginner beginner = {
+		.context = context,
+		.connections = connections,
+		.left = parallel > 0 ? parallel : FLEET_PARALLEL_DEFAULT,
+	};
+	struct manifest_options options = { .host = on_host, .host_ctx = &beginner };
+
+	return load_aloud(context, &options, ret_set);
 }
 
 static int check_names(const struct context *context, const struct manifest_set *set,
@@ -106,19 +170,6 @@ static int check_names(const struct context *context, const struct manifest_set 
 			  options->hosts[i]);
 		return near ? error_hint(err, "did you mean '%s'?", near) : -1;
 	}
-	return 0;
-}
-
-static int is_picked(const struct options *options, const struct resource *host, bool *ret_picked,
-		     struct error *err)
-{
-	*ret_picked = options->host_count == 0;
-	for (size_t i = 0; i < options->host_count; i++)
-		*ret_picked = *ret_picked || strcmp(host->name, options->hosts[i]) == 0;
-	if (!*ret_picked || !options->host_selector)
-		return 0;
-	if (set_match_selector(host, options->host_selector, ret_picked, err) < 0)
-		return error_wrap(err, "--host-selector");
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "controller/cli/command.h"
+#include "controller/fleet/connection.h"
 #include "manifests/set.h"
 
 /* The directory: -f DIR, else ".". */
@@ -14,6 +15,11 @@ const char *load_dir(const struct context *context);
  * returned.
  */
 int load_manifests(const struct context *context, struct manifest_set **ret_set);
+
+/* The same, and as soon as the hosts are known it begins to log in to those that --host and
+ * --host-selector pick, to as many as are visited at a time. */
+int load_and_begin(const struct context *context, struct connections *connections,
+		   struct manifest_set **ret_set);
 
 /* The same for who shows the warnings himself: they are left in *diagnostics, which the caller has
  * set up. */

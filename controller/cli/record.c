@@ -93,10 +93,17 @@ static const char *status_of(const struct session *session)
 	return all ? "applied" : any ? "partial" : "failed";
 }
 
+static struct conditions *take_record(struct session *session)
+{
+	struct conditions *record = session->record;
+
+	session->record = NULL;
+	return record ? record : conditions_new(session->state_dir, &session->context->log);
+}
+
 void record_results(struct session *session)
 {
-	const struct logger *log = &session->context->log;
-	struct conditions *conditions = conditions_new(session->state_dir, log);
+	struct conditions *conditions = take_record(session);
 	struct state_revision revision = {
 		.project = set_project(session->set),
 		.revision = session->revision.id,
@@ -127,7 +134,7 @@ void record_backups(struct session *session, const json_t *records)
 
 	if (json_array_size(records) == 0)
 		return;
-	conditions = conditions_new(session->state_dir, &session->context->log);
+	conditions = take_record(session);
 	json_array_foreach (records, i, record)
 		conditions_put_backup(conditions, record);
 	conditions_free(conditions);

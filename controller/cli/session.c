@@ -6,6 +6,7 @@
 #include "controller/cli/output.h"
 #include "controller/cli/record.h"
 #include "controller/fleet/lease.h"
+#include "controller/loop/conditions.h"
 #include "controller/plan/render.h"
 #include "controller/state/lock.h"
 #include "controller/state/state.h"
@@ -98,7 +99,8 @@ int session_start(struct session *session, struct context *context,
 	};
 	if (read_options(context, &options, &err) < 0)
 		return command_fail(context, EXIT_USAGE, &err);
-	int code = load_manifests(context, &session->set);
+	options.connections = connections_new(&context->log);
+	int code = load_and_begin(context, options.connections, &session->set);
 	if (code == EXIT_IN_STEP &&
 	    load_hosts(context, session->set, &hosts, &options.host_count, &err) < 0)
 		/* A plan names hosts that were there. */
@@ -119,6 +121,8 @@ int session_start(struct session *session, struct context *context,
 		options.plan.prune = options.plan.prune && !preset->no_prune;
 		if (fleet_new(session->set, &options, &session->fleet, &err) < 0)
 			code = command_fail(context, EXIT_PARTIAL, &err);
+	} else {
+		connections_free(options.connections);
 	}
 	/* A diff that only people read does without. Signals are the fleet's by now: the thread
 	 * takes none. */
@@ -143,6 +147,7 @@ int session_lock(struct session *session)
 void session_done(struct session *session)
 {
 	progress_free(session->progress);
+	conditions_free(session->record);
 	fleet_free(session->fleet);
 	/* Its thread reads the digest of the set. */
 	revision_done(&session->revision);
@@ -157,6 +162,15 @@ void session_done(struct session *session)
 static void on_progress(void *ctx, const struct progress *progress)
 {
 	progress_update(((struct session *)ctx)->progress, progress);
+}
+
+/* Where something will be written: SQLite's files are set up while the hosts are waited for. */
+static void on_begun(void *ctx)
+{
+	struct session *session = ctx;
+
+	if (session->lock >= 0 && !session->record)
+		session->record = conditions_new(session->state_dir, &session->context->log);
 }
 
 static void on_planned(void *ctx, const struct visit *visit)
@@ -229,6 +243,7 @@ void session_plan(struct session *session)
 	struct fleet_callbacks callbacks = {
 		.ctx = session,
 		.progress = on_progress,
+		.begun = on_begun,
 		.planned = on_planned,
 	};
 

@@ -14,6 +14,7 @@ struct session {
 	struct revision revision;
 	struct progress_view *progress;
 	char *state_dir;
+	struct conditions *record; /* what is known to be written soon; else NULL */
 	int lock; /* -1, or the state directory's: one drey at a time changes hosts */
 	struct plan_summary summary; /* after session_plan() */
 	size_t failed;		     /* hosts that could not be planned */

@@ -42,10 +42,9 @@ struct message {
 
 struct member {
 	struct fleet *fleet;
-	struct connection connection;
+	struct connection *connection; /* NULL: it could not even be described */
 	struct visit visit;
-	struct error init_err; /* the connection could not even be described */
-	bool initialized;
+	struct error init_err; /* why */
 };
 
 /* Plans are only read from engines; the others change them. */
@@ -54,7 +53,7 @@ enum phase { PHASE_PLAN, PHASE_EXECUTE, PHASE_TASK };
 struct fleet {
 	struct manifest_set *set;
 	struct fleet_options options;
-	struct tunnel *tunnel;
+	struct connections *connections;
 	struct member *members;
 	size_t count;
 
@@ -95,22 +94,16 @@ static int far_in_flight(const struct fleet *fleet)
 	return (int)(each < FAR_CONNECTIONS_EACH ? each : FAR_CONNECTIONS_EACH);
 }
 
-static int connect_members(struct fleet *fleet, struct error *err)
+/* A host that can't be set up fails alone. */
+static void describe_connections(struct fleet *fleet)
 {
 	for (size_t i = 0; i < fleet->count; i++) {
 		struct member *member = &fleet->members[i];
-		const struct resource *host = member->visit.host;
 
-		if (!fleet->tunnel &&
-		    !str_has_prefix(resource_string(host, "address"), "unix://") &&
-		    tunnel_new(fleet->options.log, &fleet->tunnel, err) < 0)
-			return -1;
-		/* A host that can't be set up fails alone. */
-		member->initialized = connection_init(&member->connection, fleet->tunnel, host,
-						      fleet->options.log, &member->init_err) == 0;
-		member->connection.far_in_flight = far_in_flight(fleet);
+		if (connections_get(fleet->connections, member->visit.host, &member->connection,
+				    &member->init_err) == 0)
+			member->connection->far_in_flight = far_in_flight(fleet);
 	}
-	return 0;
 }
 
 int fleet_new(struct manifest_set *set, const struct fleet_options *options,
@@ -120,6 +113,8 @@ int fleet_new(struct manifest_set *set, const struct fleet_options *options,
 
 	fleet->set = set_ref(set);
 	fleet->options = *options;
+	fleet->connections =
+		options->connections ? options->connections : connections_new(options->log);
 	if (fleet->options.parallel <= 0)
 		fleet->options.parallel = FLEET_PARALLEL_DEFAULT;
 	fleet->last = &fleet->first;
@@ -131,10 +126,11 @@ int fleet_new(struct manifest_set *set, const struct fleet_options *options,
 	for (size_t i = 0; i < fleet->count; i++)
 		fleet->members[i] =
 			(struct member){ .fleet = fleet, .visit.host = options->hosts[i] };
-	if (open_fds(fleet, err) < 0 || connect_members(fleet, err) < 0) {
+	if (open_fds(fleet, err) < 0) {
 		fleet_free(fleet);
 		return -1;
 	}
+	describe_connections(fleet);
 	*ret_fleet = fleet;
 	return 0;
 }
@@ -152,13 +148,9 @@ void fleet_free(struct fleet *fleet)
 {
 	if (!fleet)
 		return;
-	for (size_t i = 0; i < fleet->count; i++) {
-		struct member *member = &fleet->members[i];
-
-		visit_done(&member->visit);
-		connection_done(&member->connection);
-	}
-	tunnel_free(fleet->tunnel);
+	for (size_t i = 0; i < fleet->count; i++)
+		visit_done(&fleet->members[i].visit);
+	connections_free(fleet->connections);
 	for (struct message *m = fleet->first, *next; m; m = next) {
 		next = m->next;
 		message_free(m);
@@ -299,9 +291,9 @@ static void plan_member(struct member *member)
 
 	if (fleet_is_cancelled(fleet)) {
 		error_set(&visit->err, ERROR_CANCELLED, "interrupted");
-	} else if (!member->initialized) {
+	} else if (!member->connection) {
 		visit->err = member->init_err;
-	} else if (visit_plan(visit, &member->connection, fleet->set, visit->host, &options) < 0) {
+	} else if (visit_plan(visit, member->connection, fleet->set, visit->host, &options) < 0) {
 		/* visit->err tells; the callback reports it. */
 		visit->planned = false;
 	}
@@ -428,7 +420,8 @@ void fleet_take_signals(struct fleet *fleet)
 		fleet_cancel(fleet);
 		/* Reading may be cut off at once; writing only when the user insists. */
 		for (size_t i = 0; i < fleet->count && (again || fleet->phase == PHASE_PLAN); i++)
-			connection_interrupt(&fleet->members[i].connection);
+			if (fleet->members[i].connection)
+				connection_interrupt(fleet->members[i].connection);
 	}
 }
 
@@ -457,6 +450,8 @@ static void run(struct fleet *fleet, enum phase phase, const struct fleet_callba
 		fleet->running = 1;
 		work(fleet);
 	}
+	if (callbacks->begun)
+		callbacks->begun(callbacks->ctx);
 	while (drain(fleet, callbacks)) {
 		struct pollfd fds[] = { { .fd = fleet->wake_fd, .events = POLLIN },
 					{ .fd = fleet->signal_fd, .events = POLLIN } };

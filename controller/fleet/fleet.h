@@ -28,6 +28,8 @@ struct fleet_options {
 	struct plan_options plan;
 	const struct resource *const *hosts; /* which to visit; borrowed from the set */
 	size_t host_count;
+	/* Which may have been begun; the fleet's from here on. NULL: it makes its own. */
+	struct connections *connections;
 	bool write;
 	/* See struct visit_options. */
 	const char *state_dir, *purpose;
@@ -43,6 +45,8 @@ struct fleet_options {
 
 struct fleet_callbacks {
 	void *ctx;
+	/* All workers are under way: what else there is to do while hosts are waited for. */
+	void (*begun)(void *ctx);
 	void (*planned)(void *ctx, const struct visit *visit);
 	void (*progress)(void *ctx, const struct progress *progress);
 	void (*result)(void *ctx, const struct visit *visit, const struct result *result);

@@ -4,107 +4,12 @@
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
 #include "controller/fleet/lease.h"
-#include "controller/host/address.h"
 #include "controller/state/lock.h"
 
 #include <string.h>
 #include <unistd.h>
 
-enum { MONITOR_DEFAULT_MS = 5000, NS_PER_MS = 1000000 };
-
-static int timeout_of(const struct resource *host, const char *key)
-{
-	return (int)(resource_int(host, key) / NS_PER_MS);
-}
-
-int connection_init(struct connection *connection, struct tunnel *tunnel,
-		    const struct resource *host, const struct logger *log, struct error *err)
-{
-	CLEANUP(cleanup_arena) struct arena *arena = arena_new();
-	struct host_address address;
-
-	(void)log;
-	*connection = (struct connection){ .name = xstrdup(host->name) };
-	if (host_address_parse(arena, resource_string(host, "address"), &address, err) < 0)
-		return error_wrap(err, "Host/%s: spec.address", host->name);
-	if (address.scheme == HOST_SCHEME_UNIX)
-		return 0;
-
-	struct tunnel_options options = {
-		.name = host->name,
-		.user = address.user,
-		.host = address.host,
-		.port = address.port,
-		.identity_file = resource_string(host, "identity_file"),
-		.agent = resource_bool(host, "agent"),
-		.password = resource_string(host, "password"),
-		.known_hosts = resource_string(host, "known_hosts"),
-		.docker_socket = resource_string(host, "docker_socket"),
-		.connect_timeout_ms = timeout_of(host, "connect_timeout"),
-	};
-	if (tunnel_add_host(tunnel, &options, &connection->tunnel_host, err) < 0)
-		return error_wrap(err, "Host/%s", host->name);
-	return 0;
-}
-
-int connection_open(struct connection *connection, const struct resource *host,
-		    const struct logger *log, struct error *err)
-{
-	CLEANUP(cleanup_arena) struct arena *arena = arena_new();
-	struct host_address address;
-
-	if (connection->engine)
-		return 0;
-	struct engine_options options = {
-		.name = host->name,
-		.connect_timeout_ms = timeout_of(host, "connect_timeout"),
-		.request_timeout_ms = timeout_of(host, "request_timeout"),
-		.far_in_flight = connection->far_in_flight,
-		.log = log,
-	};
-	if (connection->tunnel_host) {
-		if (tunnel_host_connect(connection->tunnel_host, err) < 0)
-			return -1;
-		options.tunnel = connection->tunnel_host;
-		options.socket_path = tunnel_host_socket(connection->tunnel_host);
-	} else {
-		if (host_address_parse(arena, resource_string(host, "address"), &address, err) < 0)
-			return -1;
-		options.socket_path = address.path;
-	}
-	struct engine *engine;
-	if (engine_open(&options, &engine, err) < 0)
-		return -1;
-	/* connection_interrupt() looks at it from another thread. */
-	__atomic_store_n(&connection->engine, engine, __ATOMIC_RELEASE);
-	return 0;
-}
-
-void connection_interrupt(struct connection *connection)
-{
-	struct engine *engine = __atomic_load_n(&connection->engine, __ATOMIC_ACQUIRE);
-
-	if (engine)
-		engine_interrupt(engine);
-	/* Also wakes up who is still connecting. */
-	if (connection->tunnel_host)
-		tunnel_host_interrupt(connection->tunnel_host);
-}
-
-void connection_reset(struct connection *connection)
-{
-	engine_close(connection->engine);
-	connection->engine = NULL;
-}
-
-void connection_done(struct connection *connection)
-{
-	connection_reset(connection);
-	if (connection->tunnel_host)
-		tunnel_remove_host(connection->tunnel_host);
-	free(connection->name);
-	*connection = (struct connection){ 0 };
-}
+enum { MONITOR_DEFAULT_MS = 5000 };
 
 /* --- the lease of the engine --- */
 

@@ -5,33 +5,9 @@
  */
 #pragma once
 
-#include "controller/base/log.h"
-#include "controller/host/tunnel.h"
+#include "controller/fleet/connection.h"
 #include "controller/plan/execute.h"
 #include "controller/plan/plan.h"
-
-/* A host as the manifests describe it, reached: its tunnel and its engine. Kept between visits
- * by the controller. */
-struct connection {
-	char *name;
-	struct tunnel_host *tunnel_host; /* NULL for unix:// */
-	struct engine *engine;		 /* NULL until opened */
-	int far_in_flight;		 /* see struct engine_options */
-};
-
-/* Reads the Host resource's spec, adds it to the tunnel; contacts nobody. */
-MUST_CHECK int connection_init(struct connection *connection, struct tunnel *tunnel,
-			       const struct resource *host, const struct logger *log,
-			       struct error *err);
-/* Connects and negotiates if there is no engine yet (or the last one was closed). */
-MUST_CHECK int connection_open(struct connection *connection, const struct resource *host,
-			       const struct logger *log, struct error *err);
-/* From another thread, while the connection's owner may be opening or using it, but not resetting
- * it: what runs ends with ERROR_CANCELLED. */
-void connection_interrupt(struct connection *connection);
-/* Drops the engine; the next connection_open() makes a new one. */
-void connection_reset(struct connection *connection);
-void connection_done(struct connection *connection);
 
 struct visit_options {
 	const char *revision;

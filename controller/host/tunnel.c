@@ -71,31 +71,45 @@ static void wake(struct tunnel_queue *queue)
 	(void)!write(queue->event_fd, &one, sizeof(one));
 }
 
+/* With the queue's lock. */
+static void hand_over(struct tunnel *tunnel, struct tunnel_request *request)
+{
+	request->err = ERROR_INIT;
+	request->done = tunnel->stop;
+	if (tunnel->stop) {
+		error_set(&request->err, ERROR_CANCELLED, "interrupted");
+		return;
+	}
+	STAILQ_INSERT_TAIL(&tunnel->queue->requests, request, link);
+	wake(tunnel->queue);
+}
+
+/* With the queue's lock. */
+static int wait_for(struct tunnel *tunnel, struct tunnel_request *request, struct error *err)
+{
+	tunnel->callers++;
+	while (!request->done)
+		pthread_cond_wait(&request->done_cond, &tunnel->queue->lock);
+	if (--tunnel->callers == 0)
+		pthread_cond_signal(&tunnel->callers_cond);
+	if (request->err.code == ERROR_NONE)
+		return 0;
+	*err = request->err;
+	return -1;
+}
+
 /* Hands the request to the I/O thread and waits for the answer. */
 static int run_request(struct tunnel *tunnel, struct tunnel_request *request, struct error *err)
 {
 	struct tunnel_queue *queue = tunnel->queue;
 
-	request->err = ERROR_INIT;
 	pthread_cond_init(&request->done_cond, NULL);
 	pthread_mutex_lock(&queue->lock);
-	if (tunnel->stop) {
-		error_set(&request->err, ERROR_CANCELLED, "interrupted");
-	} else {
-		tunnel->callers++;
-		STAILQ_INSERT_TAIL(&queue->requests, request, link);
-		wake(queue);
-		while (!request->done)
-			pthread_cond_wait(&request->done_cond, &queue->lock);
-		if (--tunnel->callers == 0)
-			pthread_cond_signal(&tunnel->callers_cond);
-	}
+	hand_over(tunnel, request);
+	int result = wait_for(tunnel, request, err);
 	pthread_mutex_unlock(&queue->lock);
 	pthread_cond_destroy(&request->done_cond);
-	if (request->err.code == ERROR_NONE)
-		return 0;
-	*err = request->err;
-	return -1;
+	return result;
 }
 
 static void free_host(struct tunnel_host *host)
@@ -106,6 +120,7 @@ static void free_host(struct tunnel_host *host)
 		host->kept = kept->next;
 		free(kept);
 	}
+	pthread_cond_destroy(&host->begin.done_cond);
 	tunnel_options_done(&host->options);
 	free(host->target);
 	free(host->socket_path);
@@ -522,6 +537,8 @@ int tunnel_add_host(struct tunnel *tunnel, const struct tunnel_options *options,
 	TAILQ_INIT(&host->channels);
 	host->session = (struct tunnel_watch){ .kind = WATCH_SESSION, .fd = -1, .owner = host };
 	host->add = (struct tunnel_request){ .kind = REQUEST_ADD, .host = host };
+	host->begin = (struct tunnel_request){ .kind = REQUEST_CONNECT, .host = host };
+	pthread_cond_init(&host->begin.done_cond, NULL);
 
 	pthread_mutex_lock(&queue->lock);
 	host->socket_path = xasprintf("%s/%u.sock", tunnel->dir, tunnel->sockets++);
@@ -555,11 +572,32 @@ const char *tunnel_host_socket(const struct tunnel_host *host)
 	return host->socket_path;
 }
 
+void tunnel_host_begin(struct tunnel_host *host)
+{
+	pthread_mutex_t *lock = &host->tunnel->queue->lock;
+
+	pthread_mutex_lock(lock);
+	if (host->begun == BEGUN_NOT) {
+		host->begun = BEGUN_WAITS;
+		hand_over(host->tunnel, &host->begin);
+	}
+	pthread_mutex_unlock(lock);
+}
+
 int tunnel_host_connect(struct tunnel_host *host, struct error *err)
 {
 	struct tunnel_request request = { .kind = REQUEST_CONNECT, .host = host };
+	pthread_mutex_t *lock = &host->tunnel->queue->lock;
+	int result = 0;
 
-	return run_request(host->tunnel, &request, err);
+	pthread_mutex_lock(lock);
+	bool begun = host->begun == BEGUN_WAITS;
+	if (begun) {
+		host->begun = BEGUN_TOLD;
+		result = wait_for(host->tunnel, &host->begin, err);
+	}
+	pthread_mutex_unlock(lock);
+	return begun ? result : run_request(host->tunnel, &request, err);
 }
 
 void tunnel_host_interrupt(struct tunnel_host *host)

@@ -59,6 +59,10 @@ const char *tunnel_host_socket(const struct tunnel_host *host);
  * tunnel is being freed. To try the login alone: tunnel_host_exec(host, "true", ...). */
 MUST_CHECK int tunnel_host_connect(struct tunnel_host *host, struct error *err);
 
+/* Begins that without waiting, once in the life of a host: the next tunnel_host_connect() waits for
+ * this attempt and tells what came of it. */
+void tunnel_host_begin(struct tunnel_host *host);
+
 /* Ends the connection, or the attempt at one: who waits for it or uses it gets ERROR_CANCELLED.
  * Does not wait for that. The next use makes a new connection. */
 void tunnel_host_interrupt(struct tunnel_host *host);

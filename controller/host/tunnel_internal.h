@@ -140,7 +140,9 @@ struct tunnel_host {
 	struct tunnel_options options;
 	char *target; /* "user@host:port", for messages */
 	char *socket_path;
-	struct tunnel_request add;
+	struct tunnel_request add, begin;
+	/* Whether `begin` was sent, and has told somebody what came of it. (lock) */
+	enum { BEGUN_NOT, BEGUN_WAITS, BEGUN_TOLD } begun;
 
 	struct error error;	      /* (lock) of the last attempt */
 	struct tunnel_host_info info; /* (lock) */

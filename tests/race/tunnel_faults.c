@@ -143,6 +143,42 @@ static void refusals(struct fixture *f)
 	sshd_stop(f);
 }
 
+static bool has_failed(void *ctx)
+{
+	struct error ignored = ERROR_INIT;
+
+	return tunnel_host_error(ctx, &ignored) < 0;
+}
+
+/* What was begun is told once, to the first who asks, however long ago it failed: no login is made
+ * twice. Nobody needs to ask. */
+static void begun(struct fixture *f)
+{
+	struct tunnel *tunnel = new_tunnel();
+	struct tunnel_options options = options_for(f);
+	struct error err = ERROR_INIT;
+
+	sshd_start(f, "");
+	struct tunnel_host *host = add_host(tunnel, &options);
+	tunnel_host_begin(host);
+	tunnel_host_begin(host);
+	CHECK(tunnel_host_connect(host, &err) == 0, "%s", err.text);
+	tunnel_host_begin(add_host(tunnel, &options));
+	host = add_host(tunnel, &options);
+	tunnel_host_begin(host);
+	tunnel_remove_host(host);
+	sshd_stop(f);
+
+	host = add_host(tunnel, &options);
+	tunnel_host_begin(host);
+	wait_until(has_failed, host, "the login that was begun to fail");
+	sshd_start(f, "");
+	expect_error(tunnel_host_connect(host, &err), &err, ERROR_UNREACHABLE, "refused");
+	CHECK(tunnel_host_connect(host, &err) == 0, "%s", err.text);
+	tunnel_free(tunnel);
+	sshd_stop(f);
+}
+
 static void dial_stdio(struct fixture *f)
 {
 	struct tunnel *tunnel = new_tunnel();
@@ -271,6 +307,7 @@ int main(int argc, char **argv)
 		{ "bad_answers", bad_answers },
 		{ "broken_connection", broken_connection },
 		{ "refusals", refusals },
+		{ "begun", begun },
 		{ "dial_stdio", dial_stdio },
 		{ "interrupt", interrupt },
 		{ "silent_server", silent_server },

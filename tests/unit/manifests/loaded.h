@@ -3,6 +3,7 @@
 #pragma once
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "manifests/set.h"
@@ -13,7 +14,16 @@ struct loaded {
 	struct diagnostics diagnostics;
 	struct manifest_set *set; /* NULL: it has faults */
 	struct error err;
+	char told[64]; /* the hosts that could be reached for while loading went on */
 };
+
+static inline void loaded_told(void *ctx, const struct resource *host)
+{
+	struct loaded *loaded = ctx;
+	size_t len = strlen(loaded->told);
+
+	snprintf(loaded->told + len, sizeof(loaded->told) - len, "%s ", host->name);
+}
 
 static inline const char *loaded_environment(void *ctx, const char *name)
 {
@@ -33,6 +43,8 @@ static inline void loaded_init(struct loaded *loaded, const char *dir, const cha
 		.dir = dir,
 		.getenv = loaded_environment,
 		.version = "0.1.0",
+		.host = loaded_told,
+		.host_ctx = loaded,
 	};
 
 	*loaded = (struct loaded){ .arena = arena_new() };

@@ -52,6 +52,28 @@ Test(set, fallbacks_stand_for_silence)
 	cr_expect_null(resource_string(host, "identity_file"));
 }
 
+Test(set, hosts_are_told_before_what_is_on_them)
+{
+	loaded_good(&loaded,
+		    PROJECT CONTAINER("web", ", hosts: [h1]") HOST("h2", "") HOST("h1", ""));
+	cr_expect_str_eq(loaded.told, "h1 h2 ");
+	loaded_done(&loaded);
+	loaded_init(&loaded, NULL, PROJECT HOST("h1", "") CONTAINER("web", ", hosts: [none]"));
+	cr_expect_null(loaded.set);
+	cr_expect_str_eq(loaded.told, "h1 ");
+}
+
+Test(set, no_host_is_told_where_something_is_wrong_by_then)
+{
+	loaded_init(&loaded, NULL, PROJECT HOST("h1", "") HOST("h2", ", port: 7"));
+	cr_expect_null(loaded.set);
+	cr_expect_str_eq(loaded.told, "");
+	loaded_done(&loaded);
+	loaded_init(&loaded, NULL, HOST("h1", "") CONTAINER("web", ""));
+	cr_expect_null(loaded.set, "without a Project");
+	cr_expect_str_eq(loaded.told, "");
+}
+
 Test(set, placement)
 {
 	loaded_good(
