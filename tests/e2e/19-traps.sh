@@ -51,6 +51,7 @@ write_document "$m" Network both 'hosts: [h1]' 'enable_ipv6: true' \
 write_document "$m" Network plain 'hosts: [h1]' 'ipam: { driver: default }' 'internal: false' 'labels: [a=]'
 [ "$api" -lt 47 ] || write_document "$m" Network given 'hosts: [h1]' 'enable_ipv6: true' \
 	'ipam: { config: [{ subnet: 10.56.0.0/16 }] }'
+[ "$api" -lt 48 ] || write_document "$m" Network only-six 'hosts: [h1]' 'enable_ipv4: false' 'enable_ipv6: true'
 write_document "$m" Volume named 'hosts: [h1]' 'driver: local' 'driver_opts: {}'
 
 # --- what the image brings
@@ -115,6 +116,7 @@ write_document "$m" Container once 'image: oneshot:1' 'state: completed'
 [ "$api" -lt 44 ] || runs 30 mac rich:1 'networks: { plain: { mac_address: 02-42-0A-00-00-0A, aliases: [www] } }'
 [ "$api" -lt 45 ] || made 28 subpath busy:1 'volumes: [{ type: volume, source: named, target: /v, volume: { subpath: a/b } }]'
 [ "$api" -lt 48 ] || made 31 gateway busy:1 'networks: { plain: { gw_priority: 5 } }'
+[ "$api" -lt 49 ] || runs 31 interface busy:1 'networks: { only-six: { interface_name: lan0 }, plain: { interface_name: lan1 } }'
 
 step 'made and read back'
 # 39: what the client's surroundings say of proxies is no part of a container.
@@ -123,6 +125,10 @@ echo '{"proxies":{"default":{"httpProxy":"http://proxy.example.com:3128"}}}' >"$
 HTTP_PROXY=http://proxy.example.com:3128 apply 0 "$m"
 assert_eq "$(container_field h1 plain-run '.Config.Env | map(select(test("proxy"; "i"))) | length')" 0
 diff_exits 0 "$m"
+if [ "$api" -ge 49 ]; then
+	inside=$(fleet exec h1 nsenter -t "$(container_field h1 interface .State.Pid)" -n ip -br -4 address)
+	assert_eq "$(awk '{ sub("@.*", "", $1); print $1 }' <<<"$inside" | xargs)" 'lo lan1' "$inside"
+fi
 
 step 'another version of drey, or another revision, is no difference'
 # 40: the digest on an object is information.

@@ -222,6 +222,11 @@ async def read_reply_head(up_reader, writer):
     return reply
 
 
+def loses_answer(rule):
+    """Whether the engine's answer ends here, once it is whole."""
+    return rule.get("drop") == "after" or rule.get("after")
+
+
 def peer_of(writer):
     """The process at the other end of a unix socket."""
     credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
@@ -289,7 +294,7 @@ class Proxy:
         gone = writer.transport.get_protocol().gone
         try:
             reply = await unless_gone(gone, read_reply_head(up_reader, writer))
-            if reply.hijacked():
+            if reply.hijacked() and not loses_answer(rule):
                 await sending
                 await self.stream(about, reply, reader, writer, up_reader, up_writer)
                 raise Dropped
@@ -341,7 +346,7 @@ class Proxy:
     async def pass_reply(self, rule, about, request, reply, writer, up_reader):
         status = reply.status()
         bodiless = request.first.startswith("HEAD ") or status in (204, 304)
-        if rule.get("drop") == "after" or rule.get("after"):
+        if loses_answer(rule):
             if not bodiless:
                 async for _ in pieces(up_reader, reply, True):
                     pass
