@@ -280,6 +280,12 @@ static void keep_uses(struct pass *pass, struct object *object, const json_t *it
 	object->listed = listed;
 }
 
+static bool is_helper(const struct pass *pass, const json_t *labels)
+{
+	return json_object_get(labels, LABEL_HELPER) &&
+	       str_eq(text(labels, LABEL_PROJECT), pass->project);
+}
+
 static int container_listed(struct pass *pass, const json_t *list, struct error *err)
 {
 	json_t *item;
@@ -298,6 +304,8 @@ static int container_listed(struct pass *pass, const json_t *list, struct error 
 			pass->observed.leased = true;
 			continue;
 		}
+		if (is_helper(pass, member(item, "Labels")))
+			pass->observed.helped = true;
 		object = pass_add_object(pass, &reconciler_container.kind, id, name,
 					 member(item, "Labels"));
 		object->state = arena_strdup(pass->arena, text(item, "State") ?: "");

@@ -15,13 +15,14 @@
 #define LABEL_PROJECT "drey.project"
 #define LABEL_KIND "drey.kind"
 #define LABEL_NAME "drey.name"
-#define LABEL_UID "drey.uid"		   /* random per object */
-#define LABEL_SPEC "drey.spec"		   /* digest of the spec it was made from: information */
-#define LABEL_REVISION "drey.revision"	   /* revision of the manifests: information */
-#define LABEL_FORMAT "drey.format"	   /* "1" */
-#define LABEL_REPLACES "drey.replaces"	   /* "<old id>,<old restart policy>"; a network's: ID */
-#define LABEL_LEASE "drey.lease"	   /* of LEASE_NAME: uid of who changes the engine now */
-#define LABEL_FILES "drey.files"	   /* of a container: {"configs": ["/etc/x"], ...} */
+#define LABEL_UID "drey.uid"	       /* random per object */
+#define LABEL_SPEC "drey.spec"	       /* digest of the spec it was made from: information */
+#define LABEL_REVISION "drey.revision" /* revision of the manifests: information */
+#define LABEL_FORMAT "drey.format"     /* "1" */
+#define LABEL_REPLACES "drey.replaces" /* "<old id>,<old restart policy>"; a network's: ID */
+#define LABEL_HELPER "drey.helper"     /* of a container that holds a volume to read or fill it */
+#define LABEL_LEASE "drey.lease"       /* of LEASE_NAME: uid of who changes the engine now */
+#define LABEL_FILES "drey.files"       /* of a container: {"configs": ["/etc/x"], ...} */
 #define LABEL_GENERATION "drey.generation" /* of a volume: 1, 2, ... */
 
 /* The container that says who is changing the engine: controller/fleet/lease.h. It belongs to no

@@ -47,6 +47,7 @@ struct observed {
 	struct object **objects;
 	size_t count, room;
 	bool leased;	/* somebody has the engine's lease, or has left it */
+	bool helped;	/* a helper of the project is there, at work or left */
 	json_t *images; /* reference or ID -> answer of image inspect; null: not there */
 };
 
@@ -114,8 +115,8 @@ struct pass_hooks {
 	 * stopped, and stay so until they are made anew on it: see settle. */
 	int (*migrate)(void *ctx, struct pass *pass, const struct action *action,
 		       struct error *err);
-	/* The plan is over: sets going again whom `migrate` has stopped and nothing has made anew.
-	 */
+	/* The plan is over, with the engine's lease still held: sets going again whom `migrate` has
+	 * stopped and nothing has made anew, and removes helpers that were left. */
 	void (*settle)(void *ctx, struct pass *pass);
 	/* Tells of steps of a multi-step action for the journal (information only). */
 	void (*journal)(void *ctx, const char *host, const char *resource, const char *step);

@@ -126,17 +126,21 @@ static int stream_held(struct job *job, struct helper *helper, struct error *err
  * disk may be for good. */
 static int stream_quietly(struct job *job, struct error *err)
 {
+	json_t *labels = json_pack("{s:s}", LABEL_PROJECT, job->pass->project);
 	struct helper_options options = {
 		.name = arena_printf(job->arena, "drey-backup-%s", job->engine_volume),
 		.volume = job->engine_volume,
 		.read_only = true,
+		.labels = labels,
 	};
 	struct error closing = ERROR_INIT;
 	struct helper *helper;
 
-	if (helper_open(job->pass->engine, &options, &helper, err) < 0)
+	int rc = helper_open(job->pass->engine, &options, &helper, err);
+	json_decref(labels);
+	if (rc < 0)
 		return -1;
-	int rc = stream_held(job, helper, err);
+	rc = stream_held(job, helper, err);
 	/* A helper that stays is no reason to give a whole backup up: the next run removes it. */
 	if (helper_close(helper, &closing) < 0)
 		log_debug(job->pass->log, "%s", closing.text);

@@ -114,20 +114,29 @@ static const char *marker_of(const struct pass *pass, const char *name)
 	return arena_printf(pass->arena, "%s" VOLUME_VERIFIED, name);
 }
 
+static bool is_half_filled(const struct pass *pass, const char *name, const char *volume)
+{
+	for (size_t i = 0; name && i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+
+		if (object->ours && object->unfinished && str_eq(object->engine_name, name))
+			return str_eq(object->own.name, volume);
+	}
+	return false;
+}
+
 /* The helper first: a volume that is mounted the engine keeps. */
-static int remove_half_filled(struct pass *pass, const struct resource *volume,
-			      const json_t *helper, struct error *err)
+static int remove_helper(struct pass *pass, const json_t *helper, struct error *err)
 {
 	const char *id = json_string_value(json_object_get(helper, "Id"));
-	const char *name = json_string_value(
-		json_object_get(json_object_get(helper, "Labels"), LABEL_REPLACES));
+	const json_t *labels = json_object_get(helper, "Labels");
+	const char *volume = json_string_value(json_object_get(labels, LABEL_NAME));
+	const char *name = json_string_value(json_object_get(labels, LABEL_REPLACES));
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s?force=1", id ? id : "");
-	const struct object *object = name ? pass_find_engine_name(pass, volume->kind, name) : NULL;
 
 	if (id && delete_at(pass, path, err) < 0)
 		return -1;
-	if (!object || !object->ours || !object->unfinished ||
-	    !str_eq(object->own.name, volume->name))
+	if (!is_half_filled(pass, name, volume))
 		return 0;
 	remove_volume(pass, marker_of(pass, name));
 	remove_volume(pass, name);
@@ -137,24 +146,28 @@ static int remove_half_filled(struct pass *pass, const struct resource *volume,
 /* A generation that was being filled is known by the helper that stands on it. One that has none
  * and is not marked may have served, and lost its marker to `docker volume prune`: it stays, and
  * the plan lists it. */
-static int remove_leavings(struct pass *pass, const struct resource *volume, struct error *err)
+int generation_clear(struct pass *pass, const char *volume, struct error *err)
 {
-	json_t *filter = json_pack(
-		"{s:[s, o, o]}", "label", LABEL_HELPER,
-		json_string(arena_printf(pass->arena, LABEL_PROJECT "=%s", pass->project)),
-		json_string(arena_printf(pass->arena, LABEL_NAME "=%s", volume->name)));
-	CLEANUP(cleanup_free) char *text = json_dumps(filter, JSON_COMPACT);
-	CLEANUP(cleanup_free) char *path = engine_path("/containers/json?all=1&filters=%s", text);
+	json_t *labels = json_pack(
+		"[s, o]", LABEL_HELPER,
+		json_string(arena_printf(pass->arena, LABEL_PROJECT "=%s", pass->project)));
 	json_t *list = NULL, *helper;
 	size_t i;
 	int rc = 0;
+
+	if (volume)
+		json_array_append_new(
+			labels, json_string(arena_printf(pass->arena, LABEL_NAME "=%s", volume)));
+	json_t *filter = json_pack("{s:o}", "label", labels);
+	CLEANUP(cleanup_free) char *text = json_dumps(filter, JSON_COMPACT);
+	CLEANUP(cleanup_free) char *path = engine_path("/containers/json?all=1&filters=%s", text);
 
 	json_decref(filter);
 	if (engine_get(pass->engine, path, &list, err) < 0)
 		return -1;
 	json_array_foreach (list, i, helper)
 		if (rc == 0)
-			rc = remove_half_filled(pass, volume, helper, err);
+			rc = remove_helper(pass, helper, err);
 	json_decref(list);
 	return rc;
 }
@@ -219,7 +232,7 @@ int generation_prepare(struct generation *generation, struct pass *pass,
 		       const struct resource *volume, struct error *err)
 {
 	*generation = (struct generation){ .pass = pass, .volume = volume };
-	if (remove_leavings(pass, volume, err) < 0 || choose_name(generation, err) < 0)
+	if (generation_clear(pass, volume->name, err) < 0 || choose_name(generation, err) < 0)
 		return -1;
 	return volume_create_body(pass, volume, generation->number, generation->uid,
 				  &generation->create, err);

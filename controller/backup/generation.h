@@ -19,6 +19,11 @@ struct generation {
 	char uid[33];
 };
 
+/* Removes the helpers of the project that a run which died has left, and what was half filled
+ * through them: of that Volume, or (NULL) of all. Only the holder of the engine's lease may: to
+ * everyone else they may be at work. */
+MUST_CHECK int generation_clear(struct pass *pass, const char *volume, struct error *err);
+
 /* Removes what an earlier run that was killed has left half filled, chooses a free name above all
  * generations there are. */
 MUST_CHECK int generation_prepare(struct generation *generation, struct pass *pass,

@@ -3,6 +3,7 @@
 
 #include "controller/base/mem.h"
 #include "controller/host/empty_image.h"
+#include "reconcilers/ownership.h"
 
 #include <string.h>
 

@@ -26,8 +26,6 @@ struct helper_options {
 				      * helper, in one step; NULL: it exists */
 };
 
-#define LABEL_HELPER "drey.helper"
-
 /* ERROR_CONFLICT when a container of that name is not ours; ERROR_NOT_FOUND without the volume. */
 MUST_CHECK int helper_open(struct engine *engine, const struct helper_options *options,
 			   struct helper **ret_helper, struct error *err);

@@ -350,7 +350,12 @@ static void settle_one(struct pass *pass, struct stilled *stilled)
 
 void volume_settle(void *ctx, struct pass *pass)
 {
+	struct error kept = ERROR_INIT;
+
 	(void)ctx;
+	/* First: a generation that a helper stands on counts as used. */
+	if ((pass->observed.helped || pass->stilled) && generation_clear(pass, NULL, &kept) < 0)
+		log_debug(pass->log, "%s", kept.text);
 	for (struct stilled *stilled = pass->stilled; stilled; stilled = stilled->next)
 		settle_one(pass, stilled);
 	pass->stilled = NULL;

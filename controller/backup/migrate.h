@@ -18,5 +18,5 @@
 MUST_CHECK int volume_migrate(void *ctx, struct pass *pass, const struct action *action,
 			      struct error *err);
 /* struct pass_hooks.settle: users that nothing has made anew serve on, on the old generation, and a
- * new one that nobody uses by then goes again. */
+ * new one that nobody uses by then goes again. Helpers that were left go too. */
 void volume_settle(void *ctx, struct pass *pass);

@@ -166,16 +166,21 @@ static int begin(struct visit *visit, struct error *err)
 	return follow_moves(visit, err);
 }
 
-/* What a drey that died left of its lease goes even where there is nothing to change. */
+/* What a drey that died left of its lease and its helpers goes even where there is nothing to
+ * change. */
 static void clear_leavings(struct visit *visit)
 {
+	const struct pass_hooks *hooks = &visit->pass.hooks;
+	const struct observed *observed = &visit->pass.observed;
 	struct error ignored = ERROR_INIT;
 
-	if (!visit->pass.writes || !visit->pass.observed.leased)
+	if (!visit->pass.writes || !(observed->leased || observed->helped))
 		return;
 	visit->options.lock_timeout_ms = 0;
 	if (visit_begin_change(visit, &ignored) < 0)
 		log_debug(visit->options.log, "%s host=%s", ignored.text, visit->host->name);
+	else if (hooks->settle)
+		hooks->settle(hooks->ctx, &visit->pass);
 	visit_end_change(visit);
 }
 
