@@ -114,32 +114,64 @@ static const char *marker_of(const struct pass *pass, const char *name)
 	return arena_printf(pass->arena, "%s" VOLUME_VERIFIED, name);
 }
 
-static bool is_half_filled(const struct pass *pass, const char *name, const char *volume)
+static int find_volume(struct pass *pass, const char *name, json_t **ret_volume, struct error *err)
 {
-	for (size_t i = 0; name && i < pass->observed.count; i++) {
-		const struct object *object = pass->observed.objects[i];
+	CLEANUP(cleanup_free) char *path = engine_path("/volumes/%s", name);
 
-		if (object->ours && object->unfinished && str_eq(object->engine_name, name))
-			return str_eq(object->own.name, volume);
-	}
-	return false;
+	*ret_volume = NULL;
+	if (engine_get(pass->engine, path, ret_volume, err) == 0)
+		return 0;
+	if (err->code != ERROR_NOT_FOUND)
+		return error_wrap(err, "inspect volume %s", name);
+	error_clear(err);
+	return 0;
 }
 
-/* The helper first: a volume that is mounted the engine keeps. */
+/* Asked of the engine now: a drey may have marked it, and died, since it was looked at. */
+static int is_half_filled(struct pass *pass, const char *name, const char *volume, bool *ret_half,
+			  struct error *err)
+{
+	json_t *there, *marker = NULL;
+
+	if (find_volume(pass, name, &there, err) < 0)
+		return -1;
+	int rc = find_volume(pass, marker_of(pass, name), &marker, err);
+	const json_t *labels = json_object_get(there, "Labels");
+	const json_t *marks = json_object_get(json_object_get(marker, "Labels"), LABEL_VERIFIED);
+	const char *uid = json_string_value(json_object_get(labels, LABEL_UID));
+	const char *number = json_string_value(json_object_get(labels, LABEL_GENERATION));
+	/* The first one has no marker, and is never filled so. */
+	*ret_half =
+		rc == 0 && uid && volume && number && !str_eq(number, "1") &&
+		str_eq(json_string_value(json_object_get(labels, LABEL_PROJECT)), pass->project) &&
+		str_eq(json_string_value(json_object_get(labels, LABEL_NAME)), volume) &&
+		!str_eq(json_string_value(marks), uid);
+	json_decref(there);
+	json_decref(marker);
+	return rc;
+}
+
+/* The helper first: a volume that is mounted the engine keeps. It was never started, and by no
+ * force: what runs is none, whatever its labels say. */
 static int remove_helper(struct pass *pass, const json_t *helper, struct error *err)
 {
 	const char *id = json_string_value(json_object_get(helper, "Id"));
 	const json_t *labels = json_object_get(helper, "Labels");
 	const char *volume = json_string_value(json_object_get(labels, LABEL_NAME));
 	const char *name = json_string_value(json_object_get(labels, LABEL_REPLACES));
-	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s?force=1", id ? id : "");
+	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s", id ? id : "");
+	bool half = false;
 
-	if (id && delete_at(pass, path, err) < 0)
-		return -1;
-	if (!is_half_filled(pass, name, volume))
+	if (!id || !str_eq(json_string_value(json_object_get(helper, "State")), "created"))
 		return 0;
-	remove_volume(pass, marker_of(pass, name));
-	remove_volume(pass, name);
+	if (name && is_half_filled(pass, name, volume, &half, err) < 0)
+		return -1;
+	if (delete_at(pass, path, err) < 0)
+		return -1;
+	if (half) {
+		remove_volume(pass, marker_of(pass, name));
+		remove_volume(pass, name);
+	}
 	return 0;
 }
 
@@ -173,19 +205,6 @@ int generation_clear(struct pass *pass, const char *volume, struct error *err)
 }
 
 /* --- a name of its own --- */
-
-static int find_volume(struct pass *pass, const char *name, json_t **ret_volume, struct error *err)
-{
-	CLEANUP(cleanup_free) char *path = engine_path("/volumes/%s", name);
-
-	*ret_volume = NULL;
-	if (engine_get(pass->engine, path, ret_volume, err) == 0)
-		return 0;
-	if (err->code != ERROR_NOT_FOUND)
-		return error_wrap(err, "inspect volume %s", name);
-	error_clear(err);
-	return 0;
-}
 
 /* Nor may there be a marker of that name, left of a generation that is gone: an engine relabels
  * none, so that it would never speak for the new one. */

@@ -77,7 +77,11 @@ static int read_timeout(const struct context *context, int64_t *ret_ms)
 
 static int run_apply(struct context *context)
 {
-	struct fleet_options preset = { .write = true, .backup = backup_before_change };
+	struct fleet_options preset = {
+		.write = true,
+		.begin = true,
+		.backup = backup_before_change,
+	};
 	struct session session;
 	json_t *saved = NULL;
 	int64_t timeout_ms = 0;
@@ -88,9 +92,7 @@ static int run_apply(struct context *context)
 	if (code == EXIT_IN_STEP)
 		code = session_start(&session, context, &preset);
 	if (code == EXIT_IN_STEP) {
-		code = session_lock(&session);
-		if (code == EXIT_IN_STEP)
-			code = carry_out(&session, saved, timeout_ms);
+		code = carry_out(&session, saved, timeout_ms);
 		session_done(&session);
 	}
 	json_decref(saved);

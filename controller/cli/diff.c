@@ -14,7 +14,7 @@ static bool has_differences(const struct plan_summary *summary)
 
 static int run_diff(struct context *context)
 {
-	struct fleet_options preset = { 0 };
+	struct fleet_options preset = { .begin = true };
 	struct session session;
 
 	int code = session_start(&session, context, &preset);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "controller/cli/session.h"
 
+#include "controller/base/interrupt.h"
 #include "controller/cli/load.h"
 #include "controller/cli/option_values.h"
 #include "controller/cli/output.h"
@@ -12,6 +13,7 @@
 #include "controller/state/state.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,6 +87,21 @@ static bool can_consent(const struct context *context)
 					context->options.output == OUTPUT_HUMAN);
 }
 
+static int end(struct session *session, int code)
+{
+	session_done(session);
+	return code;
+}
+
+static void block_signals(struct session *session)
+{
+	sigset_t mask;
+
+	interrupt_signals(&mask);
+	pthread_sigmask(SIG_BLOCK, &mask, &session->old_mask);
+	session->blocked = true;
+}
+
 int session_start(struct session *session, struct context *context,
 		  const struct fleet_options *preset)
 {
@@ -99,8 +116,14 @@ int session_start(struct session *session, struct context *context,
 	};
 	if (read_options(context, &options, &err) < 0)
 		return command_fail(context, EXIT_USAGE, &err);
+	int code = preset->begin && preset->write ? session_lock(session) : EXIT_IN_STEP;
+	if (code != EXIT_IN_STEP)
+		return end(session, code);
+	/* They leave files, which a signal that ends drey would let lie. */
+	block_signals(session);
 	options.connections = connections_new(&context->log);
-	int code = load_and_begin(context, options.connections, &session->set);
+	code = preset->begin ? load_and_begin(context, options.connections, &session->set)
+			     : load_manifests(context, &session->set);
 	if (code == EXIT_IN_STEP &&
 	    load_hosts(context, session->set, &hosts, &options.host_count, &err) < 0)
 		/* A plan names hosts that were there. */
@@ -130,9 +153,7 @@ int session_start(struct session *session, struct context *context,
 		preset->write || context->options.output != OUTPUT_HUMAN || context->options.out;
 	if (code == EXIT_IN_STEP && wanted)
 		revision_begin(load_dir(context), set_digest(session->set), &session->revision);
-	if (code != EXIT_IN_STEP)
-		session_done(session);
-	return code;
+	return code == EXIT_IN_STEP ? code : end(session, code);
 }
 
 int session_lock(struct session *session)
@@ -156,6 +177,8 @@ void session_done(struct session *session)
 		close(session->lock);
 	free(session->state_dir);
 	json_decref(session->not_ready);
+	if (session->blocked)
+		pthread_sigmask(SIG_SETMASK, &session->old_mask, NULL);
 	*session = (struct session){ 0 };
 }
 
@@ -170,7 +193,7 @@ static void on_begun(void *ctx)
 	struct session *session = ctx;
 
 	if (session->lock >= 0 && !session->record)
-		session->record = conditions_new(session->state_dir, &session->context->log);
+		session->record = conditions_try(session->state_dir, &session->context->log);
 }
 
 static void on_planned(void *ctx, const struct visit *visit)

@@ -7,6 +7,8 @@
 #include "controller/cli/revision.h"
 #include "controller/fleet/fleet.h"
 
+#include <signal.h>
+
 struct session {
 	struct context *context;
 	struct manifest_set *set;
@@ -19,11 +21,14 @@ struct session {
 	struct plan_summary summary; /* after session_plan() */
 	size_t failed;		     /* hosts that could not be planned */
 	json_t *not_ready;	     /* after session_wait(): rows {host, resource, message} */
-	const char *stray_target;    /* a --target that names nothing on any host, or NULL */
+	sigset_t old_mask;	     /* where `blocked`: signals wait for the fleet */
+	bool blocked;
+	const char *stray_target; /* a --target that names nothing on any host, or NULL */
 };
 
 /* Loads, picks hosts, says so when the engine of this machine is meant (and refuses that where
- * nobody could have seen it). `options` may preset write and backup. Returns an exit code: on
+ * nobody could have seen it). `options` may preset write, begin and backup; with both of the first
+ * the lock is taken before anything else. Returns an exit code: on
  * EXIT_IN_STEP go on and end with session_done(); else all has been said. */
 int session_start(struct session *session, struct context *context,
 		  const struct fleet_options *preset);

@@ -76,7 +76,8 @@ static int open_fds(struct fleet *fleet, struct error *err)
 	sigset_t mask;
 
 	interrupt_signals(&mask);
-	/* Before any thread is started: they inherit the mask, so that signals come here only. */
+	/* Workers inherit the mask (the tunnel's threads block all), so that signals come here
+	 * only. */
 	pthread_sigmask(SIG_BLOCK, &mask, &fleet->old_mask);
 	fleet->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	fleet->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

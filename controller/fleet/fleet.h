@@ -35,6 +35,7 @@ struct fleet_options {
 	const char *state_dir, *purpose;
 	int lock_timeout_ms;
 	bool replan;
+	bool begin;    /* log in while the manifests are still being read */
 	bool no_prune; /* whatever the Project says: leftovers are not this command's matter */
 	/* Backs up before changes that could cost data; see struct pass_hooks. Runs on the host's
 	 * thread. */

@@ -190,8 +190,8 @@ static void carry_out(struct visit *visit, void (*done)(void *ctx, const struct 
 	const struct pass_hooks *hooks = &visit->pass.hooks;
 
 	plan_execute(&visit->pass, &visit->plan, visit->arena, done, ctx, &visit->results);
-	/* While nobody else may change the engine. */
-	if (hooks->settle)
+	/* Only while nobody else may change the engine. */
+	if (visit->lease && hooks->settle)
 		hooks->settle(hooks->ctx, &visit->pass);
 }
 

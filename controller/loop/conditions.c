@@ -62,14 +62,33 @@ static bool is_open(struct conditions *c)
 	return false;
 }
 
-struct conditions *conditions_new(const char *dir, const struct logger *log)
+static struct conditions *allocate(const char *dir, const struct logger *log)
 {
 	struct conditions *c = xcalloc(1, sizeof(*c));
 
 	c->dir = xstrdup(dir);
 	c->log = log;
 	c->written = json_object();
+	return c;
+}
+
+struct conditions *conditions_new(const char *dir, const struct logger *log)
+{
+	struct conditions *c = allocate(dir, log);
+
 	is_open(c);
+	return c;
+}
+
+struct conditions *conditions_try(const char *dir, const struct logger *log)
+{
+	struct error ignored = ERROR_INIT;
+	struct state *state = NULL;
+
+	if (state_open(dir, false, &state, &ignored) < 0)
+		return NULL;
+	struct conditions *c = allocate(dir, log);
+	c->state = state;
 	return c;
 }
 

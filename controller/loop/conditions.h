@@ -19,6 +19,8 @@ struct conditions;
 
 /* Opens the state in DIR, or tries again later when it can't. */
 struct conditions *conditions_new(const char *dir, const struct logger *log);
+/* The same, or NULL, without a word of it, where it can't be opened now. */
+struct conditions *conditions_try(const char *dir, const struct logger *log);
 void conditions_free(struct conditions *conditions);
 
 /* The rows of state_conditions() for a project, NULL where they can't be read: what an earlier

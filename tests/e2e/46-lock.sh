@@ -34,6 +34,11 @@ no_trace() {
 	assert_eq "$(engine h1 GET /images/json | jq -r '[.[] | .RepoTags // [] | if . == [] then "none" else .[] end
 		| select(test("drey|none"))] | join(" ")')" drey-helper:empty
 }
+# helper NAME PROJECT [IMAGE]: a container such as drey reads and fills volumes through.
+helper() {
+	engine h1 POST "/containers/create?name=$1" "{\"Image\":\"${3-busy:1}\",\"HostConfig\":{\"NetworkMode\":\"none\"},\"Labels\":{
+		\"drey.helper\":\"1\",\"drey.project\":\"$2\"}}" >/dev/null
+}
 # hold RULE: a drey in the background that has the lease, and hangs where the rule says.
 hold() {
 	with --rule "$1 hang=1"
@@ -56,12 +61,28 @@ with
 diff_exits 0 "$m"
 apply 0 "$m"
 assert_eq "$(requests fault POST)" 0
+
+echo '# a helper that a dead drey has left goes; one of another project stays, and so does what runs'
+project=$(container_field h1 web '.Config.Labels["drey.project"]')
+helper drey-migrate-x "$project"
+helper drey-restore-y another
+helper running "$project"
+engine h1 POST /containers/running/start
+apply 0 "$m"
+assert_eq "$(names)" '/drey-restore-y /running /web'
+engine h1 DELETE '/containers/running?force=1'
+engine h1 DELETE /containers/drey-restore-y
+cp -r "$n" "$WORK/in-step"
 write_document "$m" Container web 'hosts: [h1]' 'image: busy:2' 'network_mode: host' 'monitor: 0s'
 cp "$m/container-web.yaml" "$n/"
 
 echo '# one holds it: the other names it and gives up, or waits; diff looks all the same'
 hold 'POST create.name=web'
 container_exists h1 drey-lock || fail 'no lease'
+# The helper may be at work for whoever holds the lease, even where this one has nothing to change.
+helper drey-restore-x "$project"
+apply 0 "$WORK/in-step" --host h1
+container_exists h1 drey-restore-x || fail 'a helper was removed without the lease'
 diff_exits 1 "$n"
 assert_lacks "$WORK/stdout" drey-lock
 before=$(all_objects h1)
