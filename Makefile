@@ -187,12 +187,14 @@ check-engines: $(BUILD)/drey
 		DREY=$(abspath $<) DREY_E2E_ENGINE=$$engine tests/e2e/run $(TRAPS) || status=1; \
 	done; exit $$status
 
-# An hour or so; `make check` takes a sample of it. What a case is: tests/crash/run --help.
+# Two hours or so, on so many hosts; `make check` takes a sample of it. What a case is, and how to run a part:
+# tests/crash/run --help.
 CASE ?=
+CRASH_HOSTS ?= 4
 
 .PHONY: check-crash
 check-crash: $(BUILD)/drey
-	@DREY=$(abspath $<) tests/crash/run $(CASE)
+	@DREY=$(abspath $<) tests/crash/run --jobs $(CRASH_HOSTS) $(CASE)
 
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o \
 		$(BUILD)/libdrey.a
