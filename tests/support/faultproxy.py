@@ -302,6 +302,8 @@ class Proxy:
         finally:
             if not sending.done():
                 sending.cancel()
+            elif not sending.cancelled():
+                sending.exception()  # the client has left, which shows elsewhere
         if reply.get("connection").lower() == "close" or head.get("connection").lower() == "close":
             raise Dropped
 
