@@ -92,7 +92,9 @@ static int run_apply(struct context *context)
 	if (code == EXIT_IN_STEP)
 		code = session_start(&session, context, &preset);
 	if (code == EXIT_IN_STEP) {
-		code = carry_out(&session, saved, timeout_ms);
+		code = session_lock(&session);
+		if (code == EXIT_IN_STEP)
+			code = carry_out(&session, saved, timeout_ms);
 		session_done(&session);
 	}
 	json_decref(saved);

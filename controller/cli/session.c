@@ -115,15 +115,12 @@ int session_start(struct session *session, struct context *context,
 		.lock = -1,
 	};
 	if (read_options(context, &options, &err) < 0)
-		return command_fail(context, EXIT_USAGE, &err);
-	int code = preset->begin && preset->write ? session_lock(session) : EXIT_IN_STEP;
-	if (code != EXIT_IN_STEP)
-		return end(session, code);
+		return end(session, command_fail(context, EXIT_USAGE, &err));
 	/* They leave files, which a signal that ends drey would let lie. */
 	block_signals(session);
 	options.connections = connections_new(&context->log);
-	code = preset->begin ? load_and_begin(context, options.connections, &session->set)
-			     : load_manifests(context, &session->set);
+	int code = preset->begin ? load_and_begin(context, options.connections, &session->set)
+				 : load_manifests(context, &session->set);
 	if (code == EXIT_IN_STEP &&
 	    load_hosts(context, session->set, &hosts, &options.host_count, &err) < 0)
 		/* A plan names hosts that were there. */

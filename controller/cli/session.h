@@ -27,9 +27,8 @@ struct session {
 };
 
 /* Loads, picks hosts, says so when the engine of this machine is meant (and refuses that where
- * nobody could have seen it). `options` may preset write, begin and backup; with both of the first
- * the lock is taken before anything else. Returns an exit code: on
- * EXIT_IN_STEP go on and end with session_done(); else all has been said. */
+ * nobody could have seen it). `options` may preset write, begin and backup. Returns an exit code:
+ * on EXIT_IN_STEP go on and end with session_done(); else all has been said. */
 int session_start(struct session *session, struct context *context,
 		  const struct fleet_options *preset);
 void session_done(struct session *session);
