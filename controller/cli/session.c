@@ -116,7 +116,7 @@ int session_start(struct session *session, struct context *context,
 	};
 	if (read_options(context, &options, &err) < 0)
 		return end(session, command_fail(context, EXIT_USAGE, &err));
-	/* They leave files, which a signal that ends drey would let lie. */
+	/* A tunnel has files, which a signal that ends drey would let lie. */
 	block_signals(session);
 	options.connections = connections_new(&context->log);
 	int code = preset->begin ? load_and_begin(context, options.connections, &session->set)
