@@ -164,20 +164,6 @@ bool container_is_mount_point(const struct object *object, const char *path)
 	return leads_to(path, "/sbin/docker-init");
 }
 
-bool container_layer_changed(const struct object *object, const json_t *changes)
-{
-	json_t *change;
-	size_t i;
-
-	json_array_foreach (changes, i, change) {
-		const char *path = text(change, "Path");
-
-		if (path && !container_is_mount_point(object, path))
-			return true;
-	}
-	return false;
-}
-
 static int changes_read(struct pass *pass, void *ctx, json_t *reply, const struct error *failed,
 			struct error *err)
 {
@@ -355,8 +341,11 @@ static int container_observed(struct pass *pass, struct error *err)
 		if (object->ours &&
 		    !pass_read_ownership(pass, object, member(member(image, "Config"), "Labels")))
 			object->own = (struct ownership){ 0 };
-		if (object->observed)
-			container_refine(pass, object);
+	}
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		if (pass->observed.objects[i]->kind == &reconciler_container.kind &&
+		    pass->observed.objects[i]->observed)
+			container_refine(pass, pass->observed.objects[i]);
 	}
 	return 0;
 }
@@ -460,6 +449,10 @@ static void verify_networks(const struct verify *v)
 				"nothing is published"
 			      : "nothing is published without a network of its own; "
 				"publish on the container whose network it is");
+	if (!bridge && written(v, "mac_address"))
+		fault(v, "mac_address",
+		      "a container without a network of its own has no address; write it on the "
+		      "container whose network it is, or under networks");
 	if (mode && strchr(mode, ':') &&
 	    (written(v, "hostname") || written(v, "dns") || written(v, "extra_hosts")))
 		fault(v, "network_mode",
@@ -572,6 +565,12 @@ static void verify_mount_options(const struct verify *v, const char *path, const
 	if (strcmp(recursive, "readonly") == 0 &&
 	    !str_eq(text(member(mount, "bind"), "propagation"), "rprivate"))
 		fault(v, path, "recursive: readonly takes propagation: rprivate");
+	if (text(member(mount, "bind"), "selinux") &&
+	    ((*recursive && strcmp(recursive, "enabled") != 0) ||
+	     json_is_false(member(member(mount, "bind"), "create_host_path"))))
+		fault(v, path,
+		      "engines take selinux in their old form of a bind alone, which has no word "
+		      "for recursive and always makes the directory; label it on the host instead");
 }
 
 static void verify_mounts(const struct verify *v)

@@ -40,6 +40,11 @@ bool container_is_unfinished(const struct pass *pass, const struct object *objec
 /* Is it NAME.drey-held, and belongs to NAME? */
 bool container_is_held(const struct pass *pass, const struct object *object);
 
+/* Why it can't be replaced, for what it has written into its own file system; NULL: it can. */
+const char *container_why_layer_stays(const struct resource *want, const struct object *object);
+/* Of an action that replaces: refuses it for that, or notes what it loses. */
+void container_check_layer(struct action *action);
+
 /* Does this container say that it shares a namespace of another one? */
 bool container_joins_any(const struct object *object);
 /* Does it say that it shares a namespace of the container of this ID and name? */

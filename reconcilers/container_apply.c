@@ -50,6 +50,9 @@ static int sync_running(struct pass *pass, const struct action *action, const js
 	if (inspect_is_live(inspect)) {
 		if (!action->restart)
 			return 0;
+		/* It serves on until all is there that it needs. */
+		if (container_wait_dependencies(pass, action, err) < 0)
+			return -1;
 		container_step(pass, action, "stop, to start it again");
 		if (container_stop(pass, action, action->want, id, err) < 0)
 			return error_wrap(err, "stop");

@@ -164,7 +164,9 @@ static bool binds_target(const json_t *binds, const char *target)
 	return false;
 }
 
-static void carry_volumes(json_t *body, const json_t *image, const struct object *replaces)
+/* taken: what comes with volumes_from, and goes before what the image alone has. */
+static void carry_volumes(json_t *body, const json_t *image, const json_t *taken,
+			  const struct object *replaces)
 {
 	const json_t *old = json_object_get(replaces->inspect, "Mounts");
 	const json_t *volumes = json_object_get(json_object_get(image, "Config"), "Volumes");
@@ -190,7 +192,8 @@ static void carry_volumes(json_t *body, const json_t *image, const struct object
 		CLEANUP(cleanup_free) char *target = path_clean(path);
 		const char *kept = mounted_name(old, target);
 
-		if (kept && volume_name_is_anonymous(kept) && !is_target(mounts, target) &&
+		if (kept && volume_name_is_anonymous(kept) && !json_object_get(taken, target) &&
+		    !is_target(mounts, target) &&
 		    !binds_target(json_object_get(host, "Binds"), target))
 			json_array_append_new(mounts, volume_mount(kept, target));
 	}
@@ -230,6 +233,25 @@ static void set_files_label(const struct pass *pass, const struct resource *want
 		json_object_set_new(labels, LABEL_FILES, json_string(""));
 }
 
+/* Which rows hold a secret, so that its value is known for one when the manifest holds it no
+ * longer. An image that was committed may bring the label. */
+static void set_secrets_label(const struct pass *pass, const struct resource *want, json_t *labels)
+{
+	const json_t *image = pass_image(pass, resource_string(want, "image"));
+	const json_t *config = json_object_get(image, "Config"), *secrets;
+	struct str rows;
+	const char *key;
+
+	str_init(&rows, 0);
+	json_object_foreach ((json_t *)want->secrets, key, secrets)
+		if (json_is_true(secrets) || json_object_size(secrets) > 0 ||
+		    json_array_size(secrets) > 0)
+			str_printf(&rows, "%s%s", rows.len ? "," : "", key);
+	if (rows.len || json_object_get(json_object_get(config, "Labels"), LABEL_SECRETS))
+		json_object_set_new(labels, LABEL_SECRETS, json_string(rows.data));
+	str_done(&rows);
+}
+
 static void set_labels(const struct pass *pass, const struct resource *want,
 		       const struct object *replaces, json_t *body, char ret_uid[33])
 {
@@ -241,6 +263,7 @@ static void set_labels(const struct pass *pass, const struct resource *want,
 	}
 	ownership_write(labels, pass->project, want, pass->revision, ret_uid);
 	set_files_label(pass, want, labels);
+	set_secrets_label(pass, want, labels);
 	if (replaces)
 		json_object_set_new(labels, LABEL_REPLACES,
 				    json_sprintf("%s,%s", replaces->id,
@@ -262,8 +285,14 @@ int container_create_body(const struct pass *pass, const struct resource *want,
 		json_object_set(body, CONTAINER_PLATFORM, json_object_get(resolved, "platform"));
 	mounts_lower(body, engine_api(pass->engine));
 	set_primary_network(body, resolved, engine_api(pass->engine));
-	if (replaces)
-		carry_volumes(body, pass_image(pass, resource_string(want, "image")), replaces);
+	if (replaces) {
+		json_t *taken = container_mounts_of_sources(
+			pass, json_object_get(resolved, "volumes_from"));
+
+		carry_volumes(body, pass_image(pass, resource_string(want, "image")), taken,
+			      replaces);
+		json_decref(taken);
+	}
 	set_labels(pass, want, replaces, body, ret_uid);
 	*ret_body = TAKE(body);
 	ret = 0;

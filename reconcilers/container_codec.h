@@ -18,6 +18,7 @@
 json_t *map_texts(const json_t *list, json_t *(*one)(const char *text));
 extern const struct codec codec_text;	   /* "" is silence */
 extern const struct codec codec_inherited; /* the same, and the image's value for silence */
+extern const struct codec codec_directory; /* the same of a path, cleaned */
 extern const struct codec codec_command;
 extern const struct codec codec_entrypoint;
 extern const struct codec codec_environment;

@@ -7,6 +7,7 @@
 #include "controller/base/mem.h"
 #include "controller/base/str.h"
 #include "reconcilers/container_calls.h"
+#include "reconcilers/container_codec.h"
 #include "reconcilers/container_files.h"
 #include "reconcilers/network.h"
 #include "reconcilers/platform.h"
@@ -500,28 +501,42 @@ static const char *mount_origin(const json_t *mount)
 	return *name ? name : member_text(mount, "Source");
 }
 
-/* target -> origin of what an engine would take over now. Mounts of the container's own come before
- * them, and of several sources the last. */
-static json_t *mounts_to_take(const struct pass *pass, const json_t *expected,
-			      const struct object *have)
+json_t *container_mounts_of_sources(const struct pass *pass, const json_t *volumes_from)
 {
-	json_t *taken = json_object(), *from, *mount;
-	const char *target;
+	json_t *mounts = json_object(), *from, *mount;
 	size_t i, j;
 
-	json_array_foreach (json_object_get(expected, "volumes_from"), i, from) {
-		const struct object *source =
-			pass_find_engine_name(pass, have->kind, member_text(from, "source"));
+	json_array_foreach (volumes_from, i, from) {
+		const struct object *source = pass_find_engine_name(
+			pass, &reconciler_container.kind, member_text(from, "source"));
 
 		json_array_foreach (json_object_get(source ? source->inspect : NULL, "Mounts"), j,
 				    mount)
-			json_object_set_new(taken, member_text(mount, "Destination"),
+			json_object_set_new(mounts, member_text(mount, "Destination"),
 					    json_string(mount_origin(mount)));
 	}
-	json_array_foreach (json_object_get(expected, "volumes"), i, mount)
-		json_object_del(taken, member_text(mount, "target"));
-	json_t *tmpfs = json_object_get(json_object_get(have->inspect, "HostConfig"), "Tmpfs");
-	json_object_foreach (tmpfs, target, mount)
+	return mounts;
+}
+
+/* target -> origin of what an engine would take over now. Mounts that are written come before them;
+ * those that the image alone has do not (moby daemon/create_unix.go, HasMountFor). */
+static json_t *mounts_to_take(const struct pass *pass, const json_t *expected,
+			      const struct action *action)
+{
+	json_t *taken =
+		container_mounts_of_sources(pass, json_object_get(expected, "volumes_from"));
+	const json_t *inspect = action->have->inspect;
+	json_t *mount, *unused;
+	const char *target;
+	size_t i;
+
+	json_array_foreach (resource_get(action->want, "volumes"), i, mount) {
+		CLEANUP(cleanup_free) char *clean = path_clean(member_text(mount, "target"));
+
+		json_object_del(taken, clean);
+	}
+	json_t *tmpfs = json_object_get(json_object_get(inspect, "HostConfig"), "Tmpfs");
+	json_object_foreach (tmpfs, target, unused)
 		json_object_del(taken, target);
 	return taken;
 }
@@ -531,7 +546,7 @@ static json_t *mounts_to_take(const struct pass *pass, const json_t *expected,
 static void compare_taken_mounts(const struct pass *pass, struct action *action,
 				 const json_t *expected, struct arena *arena)
 {
-	json_t *taken = mounts_to_take(pass, expected, action->have), *origin, *mount;
+	json_t *taken = mounts_to_take(pass, expected, action), *origin, *mount;
 	const json_t *mounts = json_object_get(action->have->inspect, "Mounts");
 	const char *target;
 
@@ -644,16 +659,10 @@ static void decide(struct action *action)
 	/* The new one is started anew anyway. */
 	action->restart = action->restart && action->verdict == VERDICT_UPDATE;
 	action->disruptive |= action->restart;
-	if (action->verdict == VERDICT_REPLACE && !have->ours && have->layer_changed &&
-	    !resource_bool(action->want, "discard_changes")) {
-		action->verdict = VERDICT_REFUSE;
-		action->reason = "it was not made by drey and has written into its own file "
-				 "system, which a replacement would lose; discard_changes: true "
-				 "in its spec agrees to that";
-	}
+	if (action->verdict == VERDICT_REPLACE)
+		container_check_layer(action);
 	if (action->verdict != VERDICT_REPLACE)
 		return;
-	action->loses_data = !have->ours && have->layer_changed;
 	if (removes_itself(have))
 		action->warning = "the engine removes it as soon as it is stopped (--rm): it can't "
 				  "be put back should the new one fail";

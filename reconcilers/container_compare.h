@@ -10,9 +10,17 @@ extern const struct reconciler reconciler_container;
 MUST_CHECK int container_inspected(struct pass *pass, struct object *object, const json_t *reply,
 				   struct error *err);
 
+/* target -> volume name or host directory, of what the sources of volumes_from (resolved) mount; of
+ * several the last. New reference. */
+json_t *container_mounts_of_sources(const struct pass *pass, const json_t *volumes_from);
+
+/* --- container_layer.c --- */
+
 /* Does the answer of GET /containers/{id}/changes hold anything that the container wrote itself?
  * The engine makes mount points, and the init program, in its layer as well. */
 bool container_layer_changed(const struct object *object, const json_t *changes);
+/* Is what it writes into its layer to be kept: not made by drey, and nobody has agreed? */
+bool container_guards_layer(const struct resource *want, const struct object *object);
 
 /* --- container_drift.c --- */
 

@@ -17,10 +17,12 @@
  * Held back on purpose (container_held.c), and left so until there is something new to try:
  *
  *   NAME           NAME.drey-held
- *   replaces it    the old one                       undo; failure_action: continue or no
- *                                                    manifest: as above
+ *   replaces it    the old one                       undo; failure_action: continue: as above
  *   the old one    replaces it                       remove it
  *   -              there                             it takes the name
+ *
+ * Where no manifest wants it any more both stay, as leftovers: which of the two was the good one
+ * only people know.
  *
  * The old one is found by the ID in the new one's label drey.replaces, so that a foreign one that
  * was adopted is found as well. Anything else of such a name is nobody's business here.
@@ -37,6 +39,7 @@ struct recovery {
 	const struct object *fresh;   /* NAME.drey-new */
 	const struct object *current; /* NAME */
 	const struct object *old;     /* what fresh or current replaces, else NAME.drey-old */
+	const struct resource *want;  /* NULL: nobody wants it any more */
 	bool put_back;		      /* it has failed before: no second gate */
 	bool changed;
 };
@@ -108,7 +111,7 @@ static void resume(struct recovery *recovery, struct action *action,
 {
 	const struct object *fresh = recovery->fresh ? recovery->fresh : recovery->current;
 	const struct object *old = recovery->old;
-	const struct resource *want = find_want(recovery->pass, recovery->name);
+	const struct resource *want = recovery->want;
 	const char *id = NULL, *policy = NULL;
 
 	if (fresh && fresh != old && fresh->own.replaces)
@@ -238,14 +241,30 @@ static int recover_one(struct recovery *recovery, struct error *err)
 	return judge(recovery, err);
 }
 
+/* Who wants what was held may call it otherwise by now. */
+static const struct resource *find_want_held(const struct pass *pass, const char *name,
+					     const struct object *current,
+					     const struct object *held)
+{
+	const struct resource *want = find_want(pass, name);
+
+	if (!want && current && current->ours)
+		want = desired_find(pass->desired, "Container", current->own.name);
+	if (!want && held->ours)
+		want = desired_find(pass->desired, "Container", held->own.name);
+	return want;
+}
+
 /* What was held back, and is to be so no longer. */
 static bool gather_held(const struct pass *pass, const struct object *object, const char *name,
 			struct recovery *ret_recovery)
 {
 	const struct object *current = find_named(pass, object->kind, name, "");
-	const struct resource *want = find_want(pass, name);
+	const struct resource *want = find_want_held(pass, name, current, object);
 	struct held held = { 0 };
 
+	if (!want)
+		return false;
 	if (current && (!container_find_held(pass, current, &held) ||
 			container_stays_held(pass, want, &held, pass->arena)))
 		return false;
@@ -256,8 +275,9 @@ static bool gather_held(const struct pass *pass, const struct object *object, co
 		.fresh = held.old == current ? held.failed : NULL,
 		.current = current,
 		.old = current ? held.old : object,
+		.want = want,
 		.put_back = !current || held.old == current ||
-			    (want && strcmp(container_wanted_state(want), "absent") != 0 &&
+			    (strcmp(container_wanted_state(want), "absent") != 0 &&
 			     container_failure_action(want) != FAILURE_CONTINUE),
 	};
 	return true;
@@ -301,6 +321,7 @@ static bool gather(const struct pass *pass, const struct object *object,
 		.old = replaced			      ? replaced
 		       : !current && old && old->ours ? old
 						      : NULL,
+		.want = find_want(pass, name),
 	};
 	return true;
 }

@@ -90,6 +90,8 @@ static int move_old_away(struct replacement *r, struct error *err)
 		return error_wrap(err, "stop the old one");
 	if (gone)
 		return await_removal(r, err);
+	if (container_layer_is_kept(r->pass, r->action, r->old_id, err) < 0)
+		return -1;
 	step(r, "rename");
 	return call_rename(r->pass, r->old_id, old_place(r), err);
 }
@@ -316,6 +318,17 @@ static const char *policy_of(struct arena *arena, const json_t *inspect)
 			   : arena_strdup(arena, name);
 }
 
+/* One that is down though its manifest wants it up was so before: stopped for a replacement, say,
+ * of which a run that died had undone all but that. */
+static bool is_to_run_again(const struct replacement *r, const json_t *inspect)
+{
+	const char *wanted = container_wanted_state(r->action->want);
+
+	return inspect_is_live(inspect) ||
+	       (inspect_is(inspect, "exited") &&
+		(strcmp(wanted, "running") == 0 || strcmp(wanted, "paused") == 0));
+}
+
 static int look_at_old(struct replacement *r, struct error *err)
 {
 	json_t *inspect = NULL;
@@ -324,7 +337,7 @@ static int look_at_old(struct replacement *r, struct error *err)
 		return -1;
 	r->old_name = arena_strdup(r->pass->arena, inspect_name(inspect));
 	r->old_policy = policy_of(r->pass->arena, inspect);
-	r->start_old = inspect_is_live(inspect);
+	r->start_old = is_to_run_again(r, inspect);
 	r->pause_old = inspect_is(inspect, "paused");
 	json_decref(inspect);
 	return 0;

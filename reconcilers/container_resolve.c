@@ -423,6 +423,18 @@ static const struct object *find_id(const struct pass *pass, const char *id)
 	return NULL;
 }
 
+/* The name that the manifest gives it: one that is only called otherwise for now is the same. */
+static const char *name_of_partner(const struct pass *pass, const struct object *partner)
+{
+	const struct resource *want =
+		partner->ours ? desired_find(pass->desired, "Container", partner->own.name) : NULL;
+
+	if (!want || container_is_leftover(partner->engine_name) ||
+	    pass_find_ours(pass, partner->kind, want->name) != partner)
+		return partner->engine_name;
+	return container_engine_name(want);
+}
+
 /* Engines keep the ID whatever they were told (adaptSharedNamespaceContainer). */
 static void refine_partner(const struct pass *pass, json_t *observed, const char *key)
 {
@@ -434,7 +446,7 @@ static void refine_partner(const struct pass *pass, json_t *observed, const char
 	partner = find_id(pass, value + strlen("container:"));
 	if (partner)
 		json_object_set_new(observed, key,
-				    json_sprintf("container:%s", partner->engine_name));
+				    json_sprintf("container:%s", name_of_partner(pass, partner)));
 }
 
 /* An endpoint remembers its network's ID. One that was made anew under the same name has another:

@@ -22,6 +22,11 @@ static const struct object *find_sharer(const struct replacement *r, const struc
 	const struct object *provider = r->action->have;
 	const struct object *object = pass_find_ours(r->pass, provider->kind, want->name);
 
+	if (!object && resource_adopts(want)) {
+		object =
+			pass_find_engine_name(r->pass, provider->kind, container_engine_name(want));
+		object = object && object->ours ? NULL : object;
+	}
 	return object && container_shares(object, provider->id, provider->engine_name) ? object
 										       : NULL;
 }

@@ -26,6 +26,11 @@ MUST_CHECK int container_make_room(struct pass *pass, const struct action *actio
 /* Starts it; where a port is taken the error says by whom. */
 MUST_CHECK int container_start(struct pass *pass, const char *id, struct error *err);
 
+/* The old one has stopped: ERROR_REFUSED where it has written what the plan did not see, and nobody
+ * has agreed to lose. */
+MUST_CHECK int container_layer_is_kept(struct pass *pass, const struct action *action,
+				       const char *id, struct error *err);
+
 /* --- container_wait.c --- */
 
 /*

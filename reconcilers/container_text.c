@@ -45,6 +45,33 @@ static json_t *inherit_text(const struct field *field, const json_t *written, co
 const struct codec codec_text = { .decode = decode_text };
 const struct codec codec_inherited = { .decode = decode_text, .inherit = inherit_text };
 
+/* --- working directory --- */
+
+static json_t *clean_directory(json_t *directory)
+{
+	if (!json_is_string(directory))
+		return directory;
+	CLEANUP(cleanup_free) char *clean = path_clean(json_string_value(directory));
+
+	json_decref(directory);
+	return json_string(clean);
+}
+
+/* Engines before 26.1 clean it when they create a container, of the image too (moby
+ * container/container.go, SetupWorkingDirectory); later ones keep "/app/" as it is. */
+static json_t *decode_directory(const struct field *field, const json_t *at, const json_t *whole)
+{
+	return clean_directory(decode_text(field, at, whole));
+}
+
+static json_t *inherit_directory(const struct field *field, const json_t *written,
+				 const json_t *spec, const json_t *image_config)
+{
+	return clean_directory(inherit_text(field, written, spec, image_config));
+}
+
+const struct codec codec_directory = { .decode = decode_directory, .inherit = inherit_directory };
+
 /* --- command and entry point --- */
 
 static bool is_empty(const json_t *list)

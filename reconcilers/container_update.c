@@ -237,6 +237,9 @@ void container_decide_order(const struct pass *pass, struct action *action, stru
 		action->order_reason = "it is paused, and serves nobody";
 	else if (action->backup_first)
 		action->order_reason = "its backup wants it stopped";
+	else if (container_guards_layer(action->want, action->have))
+		action->order_reason = "it was not made by drey, and what it writes until it stops "
+				       "is looked at then";
 	else
 		action->order_reason = conflict(pass, action, arena);
 	action->start_first = !action->order_reason;

@@ -128,7 +128,8 @@ static enum sight look_health(const struct gate *gate, const json_t *inspect, st
 	}
 	if (io_now_ms() - gate->begin_ms < gate->budget_ms)
 		return SIGHT_WAIT;
-	error_set(err, ERROR_TIMEOUT, "it was not healthy after %lld s",
+	/* No ERROR_TIMEOUT, which would say that the host was slow to answer. */
+	error_set(err, ERROR_REMOTE, "it was not healthy after %lld s",
 		  (long long)gate->budget_ms / 1000);
 	return SIGHT_FAILED;
 }

@@ -124,8 +124,8 @@ static int remove_network(struct pass *pass, const struct action *action, struct
 /* A container on the network, and what puts it back. */
 struct member {
 	const char *id, *name;
-	json_t *endpoint; /* EndpointSettings */
-	bool fixed;	  /* has an address of its own choice */
+	json_t *endpoint; /* EndpointSettings on the new one */
+	json_t *was;	  /* and those on the old one, should that come back */
 	bool declared;	  /* its manifest says that it is on it */
 };
 
@@ -234,9 +234,9 @@ static int add_member(struct pass *pass, struct members *members, const json_t *
 	member.id = arena_strdup(pass->arena, id);
 	member.name = arena_strdup(pass->arena, name);
 	member.declared = want && is_wanted_on(pass, want, members->network);
+	member.was = copy_endpoint(endpoint);
 	member.endpoint = member.declared ? container_endpoint(pass, want, members->network)
-					  : copy_endpoint(endpoint);
-	member.fixed = json_object_size(json_object_get(member.endpoint, "IPAMConfig")) > 0;
+					  : json_incref(member.was);
 	vec_push(&members->list, member);
 	return 0;
 }
@@ -280,8 +280,10 @@ static int take_notes(struct pass *pass, const struct action *action, const stru
 
 static void members_done(struct members *members)
 {
-	VEC_FOREACH (struct member *, member, &members->list)
+	VEC_FOREACH (struct member *, member, &members->list) {
 		json_decref(member->endpoint);
+		json_decref(member->was);
+	}
 	vec_done(&members->list);
 }
 
@@ -305,22 +307,30 @@ static int take_off(struct pass *pass, const struct members *members, struct err
 	return 0;
 }
 
-/* Those with fixed addresses first: a dynamic one might take theirs. */
-static int put_back(struct pass *pass, const struct members *members, struct error *err)
+static bool is_fixed(const json_t *endpoint)
+{
+	return json_object_size(json_object_get(endpoint, "IPAMConfig")) > 0;
+}
+
+/* Those with fixed addresses first: a dynamic one might take theirs. What the manifests want of the
+ * new network may be no address of the old one. */
+static int put_back(struct pass *pass, const struct members *members, bool on_old,
+		    struct error *err)
 {
 	struct error first = ERROR_INIT;
 
 	for (int fixed = 1; fixed >= 0; fixed--) {
 		VEC_FOREACH (const struct member *, member, &members->list) {
+			json_t *endpoint = on_old ? member->was : member->endpoint;
 			struct error failed = ERROR_INIT;
 			json_t *now = NULL;
 
-			if (member->fixed != (fixed == 1) ||
+			if (is_fixed(endpoint) != (fixed == 1) ||
 			    (call_inspect(pass, member->id, &now, &failed) == 0 && !now))
 				continue;
 			json_decref(now);
-			if (call_connect(pass, members->network, member->id,
-					 json_incref(member->endpoint), &failed) < 0 &&
+			if (call_connect(pass, members->network, member->id, json_incref(endpoint),
+					 &failed) < 0 &&
 			    first.code == ERROR_NONE) {
 				first = failed;
 				error_wrap(&first, "%s", member->name);
@@ -441,7 +451,7 @@ static int replace(struct pass *pass, const struct action *action, struct error 
 	if (ret == 0)
 		members.network = network_own_engine_name(action->want);
 	pass_progress(pass, action, "put containers back");
-	if (put_back(pass, &members, &failed) < 0) {
+	if (put_back(pass, &members, ret < 0, &failed) < 0) {
 		if (ret == 0)
 			*err = failed;
 		else

@@ -22,6 +22,7 @@
 #define LABEL_REPLACES "drey.replaces" /* "<old id>,<old restart policy>"; a network's: ID */
 #define LABEL_HELPER "drey.helper"     /* of a container that holds a volume to read or fill it */
 #define LABEL_LEASE "drey.lease"       /* of LEASE_NAME: uid of who changes the engine now */
+#define LABEL_SECRETS "drey.secrets"   /* of a container: rows that hold one, "command,user" */
 #define LABEL_FILES "drey.files"       /* of a container: {"configs": ["/etc/x"], ...} */
 #define LABEL_GENERATION "drey.generation" /* of a volume: 1, 2, ... */
 

@@ -5,6 +5,15 @@
 #include "controller/base/mem.h"
 #include "reconcilers/volume.h"
 
+/* Two of one generation are rivals: a volume that another name was given to by hand, say, beside
+ * the one that was made anew. Neither is what the other was filled from. */
+static bool is_past(const struct object *object, const struct object *current,
+		    const struct resource *volume)
+{
+	return object != current && volume_is_generation_of(object, volume) &&
+	       object->own.generation != current->own.generation;
+}
+
 const struct object **volume_past(struct pass *pass, const struct resource *volume,
 				  size_t *ret_count)
 {
@@ -15,8 +24,7 @@ const struct object **volume_past(struct pass *pass, const struct resource *volu
 	size_t count = 0;
 
 	for (size_t i = 0; current && i < observed->count; i++) {
-		if (observed->objects[i] != current &&
-		    volume_is_generation_of(observed->objects[i], volume))
+		if (is_past(observed->objects[i], current, volume))
 			past[count++] = observed->objects[i];
 	}
 	*ret_count = count;

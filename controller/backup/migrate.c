@@ -299,7 +299,8 @@ int volume_migrate(void *ctx, struct pass *pass, const struct action *action, st
 
 /* --- afterwards --- */
 
-/* Not who has been made anew, nor whose replacement waits for the next run to finish it. */
+/* Not who has been made anew, nor whose replacement waits for the next run to finish it, or is held
+ * for a look: two would write, each to a generation of its own. */
 static bool stands_still(struct pass *pass, const struct user *user)
 {
 	struct error ignored = ERROR_INIT;
@@ -309,7 +310,7 @@ static bool stands_still(struct pass *pass, const struct user *user)
 	if (!user->held || call_inspect(pass, user->id, &inspect, &ignored) < 0)
 		return user->held;
 	bool still = inspect && !inspect_is_live(inspect) &&
-		     !str_has_suffix(inspect_name(inspect), CONTAINER_OLD);
+		     !container_is_leftover(inspect_name(inspect));
 	json_decref(inspect);
 	return still;
 }

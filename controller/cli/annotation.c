@@ -180,7 +180,8 @@ static void append_details(const struct item *item, size_t *lines, struct str *o
 	VEC_FOREACH (const struct change *, change, &action->changes.list) {
 		if (++*lines > LINES_MAX)
 			return;
-		str_printf(out, "\n%s: %s: ", host, change->path);
+		CLEANUP(cleanup_free) char *path = mask_path(action, change);
+		str_printf(out, "\n%s: %s: ", host, path);
 		struct str before, after;
 
 		str_init(&before, 0);

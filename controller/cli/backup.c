@@ -387,6 +387,7 @@ static int move_users(struct context *context, const struct selection *selection
 {
 	struct fleet_options preset = { .write = true,
 					.no_prune = true,
+					.plan.users_of = selection->volume,
 					.backup = backup_before_change };
 	struct session session;
 	int code = session_start(&session, context, &preset);
@@ -396,7 +397,9 @@ static int move_users(struct context *context, const struct selection *selection
 		return code;
 	}
 	session.lock = lock;
-	code = session_apply_users(&session, selection->volume);
+	session_plan(&session);
+	session_print_failures(&session);
+	code = session_execute(&session);
 	json_object_set_new(document, "results", session_results_json(&session));
 	session_done(&session);
 	return code;

@@ -221,8 +221,7 @@ static int check_unfinished(const struct session *session, struct error *err)
 	return 0;
 }
 
-static int check_key(const struct session *session, const json_t *saved, struct plan_key *key,
-		     struct error *err)
+static int check_key(const json_t *saved, struct plan_key *key, struct error *err)
 {
 	if (json_is_object(json_object_get(saved, "key")) && !key->text)
 		return error_set(err, ERROR_REFUSED,
@@ -235,8 +234,17 @@ static int check_key(const struct session *session, const json_t *saved, struct 
 		return -1;
 	snprintf(key->key.salt, sizeof(key->key.salt), "%s",
 		 json_string_value(json_object_get(json_object_get(saved, "key"), "salt")));
-	(void)session;
 	return 0;
+}
+
+/* diff seals whatever plan hides something: one without is none of its own, or not any more. */
+static int check_unsealed(const struct session *session, const json_t *saved, struct error *err)
+{
+	if (json_is_object(json_object_get(saved, "key")) || !needs_key(session))
+		return 0;
+	return error_set(err, ERROR_REFUSED,
+			 "the plan has no seal, and what it is for holds secrets: nobody can tell "
+			 "whether they have changed since; make a new one");
 }
 
 static bool all_in_step(const struct session *session)
@@ -306,10 +314,12 @@ int plan_file_check(struct session *session, const json_t *saved)
 		return command_fail(session->context,
 				    err.code == ERROR_INVALID ? EXIT_USAGE : EXIT_REFUSED, &err);
 	int code = EXIT_IN_STEP;
-	if (check_key(session, saved, &key, &err) < 0 || check_unfinished(session, &err) < 0)
+	if (check_key(saved, &key, &err) < 0 || check_unfinished(session, &err) < 0)
 		code = command_fail(session->context, EXIT_REFUSED, &err);
 	else
 		code = compare(session, saved, &key);
+	if (code == EXIT_IN_STEP && check_unsealed(session, saved, &err) < 0)
+		code = command_fail(session->context, EXIT_REFUSED, &err);
 	if (code == EXIT_IN_STEP)
 		leave_out_unplanned(session, saved);
 	plan_key_done(&key);

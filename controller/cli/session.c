@@ -139,6 +139,7 @@ int session_start(struct session *session, struct context *context,
 		options.log = &context->log;
 		options.plan = plan_options_of(session);
 		options.plan.prune = options.plan.prune && !preset->no_prune;
+		options.plan.users_of = preset->plan.users_of;
 		if (fleet_new(session->set, &options, &session->fleet, &err) < 0)
 			code = command_fail(context, EXIT_PARTIAL, &err);
 	} else {
@@ -219,6 +220,24 @@ static bool ask(struct session *session, const char *question)
 	return strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0;
 }
 
+/* What an interrupted run has left half done is put right before there is a plan to agree to. */
+static bool tell_recovered(const struct session *session)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
+		const struct visit *visit = fleet_visit(session->fleet, i);
+
+		if (visit->recovered)
+			fprintf(stderr,
+				"drey: %s: a change that was interrupted has been finished or "
+				"undone\n",
+				visit->host->name);
+		any |= visit->recovered;
+	}
+	return any;
+}
+
 int session_confirm(struct session *session, const char *question)
 {
 	struct context *context = session->context;
@@ -236,7 +255,7 @@ int session_confirm(struct session *session, const char *question)
 		return EXIT_IN_STEP;
 	if (fleet_is_cancelled(session->fleet))
 		return EXIT_INTERRUPTED;
-	fputs("drey: nothing was changed\n", stderr);
+	fprintf(stderr, "drey: nothing%s was changed\n", tell_recovered(session) ? " else" : "");
 	return EXIT_REFUSED;
 }
 
@@ -510,36 +529,4 @@ int session_run(struct session *session, void (*task)(void *ctx, struct visit *v
 	fleet_run(session->fleet, task, ctx, &callbacks);
 	progress_clear(session->progress);
 	return fleet_is_cancelled(session->fleet) ? EXIT_INTERRUPTED : EXIT_IN_STEP;
-}
-
-static bool mounts_volume(const struct resource *container, const char *volume)
-{
-	const json_t *mount;
-	size_t i;
-
-	json_array_foreach (resource_get(container, "volumes"), i, mount)
-		if (str_eq(json_string_value(json_object_get(mount, "type")), "volume") &&
-		    str_eq(json_string_value(json_object_get(mount, "source")), volume))
-			return true;
-	return false;
-}
-
-int session_apply_users(struct session *session, const char *volume)
-{
-	session_plan(session);
-	session_print_failures(session);
-	for (size_t i = 0; i < fleet_count(session->fleet); i++) {
-		struct visit *visit = fleet_visit(session->fleet, i);
-
-		/* What else is out of step on the host is not this command's to change. */
-		for (size_t j = 0; j < visit->plan.count; j++) {
-			struct action *action = &visit->plan.actions[j];
-			bool user = action->want && strcmp(action->kind->name, "Container") == 0 &&
-				    mounts_volume(action->want, volume);
-
-			if (!user && action->verdict != VERDICT_LEFTOVER)
-				action->verdict = VERDICT_KEEP;
-		}
-	}
-	return session_execute(session);
 }

@@ -53,8 +53,6 @@ void session_print_failures(const struct session *session);
 int session_execute(struct session *session);
 /* fleet_run() with progress; returns 130 when it was interrupted, else 0. */
 int session_run(struct session *session, void (*task)(void *ctx, struct visit *visit), void *ctx);
-/* Plans and executes what must be done to the containers that mount a Volume. */
-int session_apply_users(struct session *session, const char *volume);
 /* Prints what the plans say, and on stderr why hosts could not be planned. */
 void session_print_plans(const struct session *session);
 /* The same as the members "project", "revision", "hosts" and "summary" of a JSON document. */

@@ -11,6 +11,7 @@
 
 /* What is to go on one host. Filled on the command's thread, carried out on the host's. */
 struct host_past {
+	const struct resource *volume;
 	const struct object **volumes;
 	size_t count;
 	json_t *removed, *failures;
@@ -30,24 +31,54 @@ static size_t index_of(const struct session *session, const struct visit *visit)
 	return i;
 }
 
+/* Among what is past now; NULL: it is not any more. */
+static const struct object *find_again(const struct object *listed, const struct object **now,
+				       size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (str_eq(now[i]->engine_name, listed->engine_name) &&
+		    str_eq(now[i]->own.uid, listed->own.uid))
+			return now[i];
+	}
+	return NULL;
+}
+
+static int remove_listed(struct visit *visit, const struct object *listed,
+			 const struct object **now, size_t count, struct error *err)
+{
+	const struct object *volume = find_again(listed, now, count);
+
+	if (!volume)
+		return error_set(err, ERROR_CONFLICT,
+				 "%s is not what it was when it was listed, and stays; run drey "
+				 "again to see what is left",
+				 listed->engine_name);
+	return volume_remove_past(&visit->pass, volume, err);
+}
+
 static void confirm_on_host(void *ctx, struct visit *visit)
 {
 	struct confirm_job *job = ctx;
 	struct host_past *past = &job->hosts[index_of(job->session, visit)];
 	struct error failed = ERROR_INIT;
+	const struct object **now;
+	size_t count;
 
 	if (past->count == 0)
 		return;
-	if (visit_begin_change(visit, &failed) < 0) {
+	/* Another drey may have had the lease since it was looked at, and filled to its end what
+	 * was half filled, or moved the users over. */
+	if (visit_begin_change(visit, &failed) < 0 || pass_observe(&visit->pass, &failed) < 0) {
 		json_array_append_new(past->failures, output_error(&failed));
+		visit_end_change(visit);
 		return;
 	}
-	/* What was past when it was looked at is so still, whoever had the lease meanwhile. */
+	now = volume_past(&visit->pass, past->volume, &count);
 	for (size_t i = 0; i < past->count; i++) {
 		const struct object *volume = past->volumes[i];
 		struct error err = ERROR_INIT;
 
-		if (volume_remove_past(&visit->pass, volume, &err) < 0)
+		if (remove_listed(visit, volume, now, count, &err) < 0)
 			json_array_append_new(past->failures, output_error(&err));
 		else
 			json_array_append_new(
@@ -81,6 +112,7 @@ static int gather(struct session *session, const char *name, struct host_past *h
 		declared = declared || volume;
 		if (!volume || !visit->observed)
 			continue;
+		hosts[i].volume = volume;
 		hosts[i].volumes = volume_past(&visit->pass, volume, &hosts[i].count);
 		for (size_t j = 0; human && j < hosts[i].count; j++)
 			printf("%s: %s will be removed, with its files\n", visit->host->name,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "controller/loop/report.h"
 
+#include "controller/base/mem.h"
 #include "controller/base/str.h"
+#include "controller/plan/mask.h"
 #include "controller/plan/render.h"
 
 enum { CHANGES_CEILING = 1024 };
@@ -89,10 +91,12 @@ const char *report_changes(struct report *report, const struct action *action)
 
 	str_init(&text, CHANGES_CEILING);
 	VEC_FOREACH (const struct change *, change, &action->changes.list) {
+		CLEANUP(cleanup_free) char *path = mask_path(action, change);
+
 		str_init(&before, 0);
 		str_init(&after, 0);
 		render_change(action, change, &before, &after);
-		str_printf(&text, "%s%s: %s -> %s", text.len ? "; " : "", change->path, before.data,
+		str_printf(&text, "%s%s: %s -> %s", text.len ? "; " : "", path, before.data,
 			   after.data);
 		str_done(&before);
 		str_done(&after);

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "controller/base/mem.h"
+
 /* The rest of a path after the key it starts with; NULL when it starts with another. Keys of maps
  * hold dots themselves ("labels.com.example.tier"), so a path can't be cut without them. */
 static const char *path_after(const char *path, const char *key)
@@ -118,14 +120,62 @@ static bool is_masked(const struct action *action, const struct change *change, 
 		       json_object_get(action->want->secrets, change->field->key), value);
 }
 
+/* Is the key among those of the label? */
+static bool is_noted(const json_t *labels, const char *key)
+{
+	const char *rows = json_string_value(json_object_get(labels, LABEL_SECRETS));
+	size_t len;
+
+	for (; rows && *rows; rows += len + (rows[len] == ',')) {
+		len = strcspn(rows, ",");
+		if (len == strlen(key) && strncmp(rows, key, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the host has may be a secret that the manifest does not mention any more, or never did. */
+static bool held_secret(const struct action *action, const struct change *change)
+{
+	static const char *const command_line[] = { "command", "entrypoint", "healthcheck" };
+	const struct object *have = action->have;
+	bool found = have && is_noted(have->labels, change->field->key);
+
+	for (size_t i = 0; have && !have->ours && i < ARRAY_SIZE(command_line); i++)
+		found |= strcmp(command_line[i], change->field->key) == 0;
+	return found;
+}
+
 bool mask_before(const struct action *action, const struct change *change)
 {
-	return is_masked(action, change, change->before);
+	return change->before &&
+	       (held_secret(action, change) || is_masked(action, change, change->before));
 }
 
 bool mask_after(const struct action *action, const struct change *change)
 {
 	return is_masked(action, change, change->after);
+}
+
+static bool is_hidden_element(const struct action *action, const struct change *change)
+{
+	return strchr(change->path, '[') &&
+	       (mask_before(action, change) || mask_after(action, change));
+}
+
+char *mask_path(const struct action *action, const struct change *change)
+{
+	size_t len = strcspn(change->path, "["), number = 0;
+
+	if (!is_hidden_element(action, change))
+		return xstrdup(change->path);
+	VEC_FOREACH (const struct change *, other, &action->changes.list) {
+		if (other > change)
+			break;
+		number += strncmp(other->path, change->path, len + 1) == 0 &&
+			  is_hidden_element(action, other);
+	}
+	return xasprintf("%.*s[%zu]", (int)len, change->path, number);
 }
 
 /* Length of the well-formed UTF-8 sequence at s (RFC 3629), its code point in *ret_point; 0 when

@@ -138,7 +138,8 @@ static void note_unfinished(struct draft *draft)
 					      "interrupted or still runs",
 					      object->engine_name, object->own.kind,
 					      object->own.name));
-		} else if (object->ours && !container_is_held(draft->pass, object)) {
+		} else if (object->ours && !(container_is_held(draft->pass, object) &&
+					     draft_find(draft, "Container", object->own.name))) {
 			vec_push(&draft->warnings,
 				 arena_printf(draft->arena,
 					      "'%s' is left of a change of %s/%s, and there is "
@@ -168,6 +169,7 @@ int plan_build(const struct pass *pass, const struct plan_options *options, stru
 	}
 	if (ret == 0) {
 		draft_retire(draft);
+		draft_keep_others(draft);
 		note_unfinished(draft);
 		draft_finish(draft, ret_plan);
 		ret_plan->unfinished = draft->unfinished;

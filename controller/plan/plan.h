@@ -12,6 +12,8 @@ struct plan_options {
 	const char *selector;	    /* metadata.labels of resources; NULL: all */
 	const char *const *targets; /* "Container/web" or "Container/web@h1"; NULL: all */
 	size_t target_count;
+	/* A Volume: what does not mount it is left as it is. NULL: nothing is. */
+	const char *users_of;
 	int max_removals_percent; /* 10 */
 	int max_removals;	  /* floor of the cap: 3 */
 };

@@ -176,8 +176,12 @@ static void check_engine(struct draft *draft, struct action *action)
 static void note_replacement(struct draft *draft, struct action *action)
 {
 	action->backup_first |= row_true(action->want, "backup_first");
-	if (strcmp(action->kind->name, "Container") == 0)
+	if (strcmp(action->kind->name, "Container") == 0) {
+		container_check_layer(action);
+		if (action->verdict != VERDICT_REPLACE)
+			return;
 		container_decide_order(draft->pass, action, draft->arena);
+	}
 	action->disruptive |= !action->start_first && plan_is_running(action->have);
 	check_backup(draft, action);
 }
@@ -306,6 +310,9 @@ const char *plan_why_not_along(struct draft *draft, const struct object *sharer)
 
 	if (action && action->verdict == VERDICT_REFUSE)
 		why = action->reason;
+	else if (action && action->verdict != VERDICT_REMOVE &&
+		 container_why_layer_stays(action->want, sharer))
+		why = container_why_layer_stays(action->want, sharer);
 	else if (action && row_true(action->want, "backup_first") &&
 		 backup_require(draft->pass, action->want, sharer, &err) < 0)
 		why = err.text;

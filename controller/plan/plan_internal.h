@@ -60,6 +60,8 @@ void draft_note_users(struct draft *draft, struct action *action);
 void draft_leftovers(struct draft *draft);
 /* Leaves out what --selector and --target leave out. */
 MUST_CHECK int draft_select(struct draft *draft, struct error *err);
+/* Of a plan for the users of a volume: all else is kept. */
+void draft_keep_others(struct draft *draft);
 /* Turns the leftovers that stay into removals, within the cap. */
 MUST_CHECK int draft_prune(struct draft *draft, struct error *err);
 /* Turns what is retired into removals, where all its users move over. */

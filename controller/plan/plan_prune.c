@@ -46,7 +46,14 @@ static void add_leftover(struct draft *draft, const struct object *object)
 	action->changes.arena = draft->arena;
 	if (!declared || candidate->retired)
 		return;
-	if (strcmp(object->kind->name, "Volume") == 0)
+	if (strcmp(object->kind->name, "Volume") == 0 && declared->action.have &&
+	    declared->action.have->own.generation == object->own.generation)
+		action->reason = arena_printf(
+			draft->arena,
+			"'%s' claims to be it as well, and so does '%s', which serves; drey "
+			"removes neither: see which of them has the files",
+			object->engine_name, declared->action.have->engine_name);
+	else if (strcmp(object->kind->name, "Volume") == 0)
 		action->reason =
 			arena_printf(draft->arena,
 				     "'%s' is generation %d of it, kept until `drey "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* --selector and --target. */
+/* --selector and --target, and what moves over to another generation of a volume. */
 #include <string.h>
 
 #include "controller/plan/plan_internal.h"
@@ -161,4 +161,53 @@ int draft_select(struct draft *draft, struct error *err)
 					   (matched[i] || !options->selector);
 	close_selection(draft);
 	return 0;
+}
+
+static bool mounts_volume(const struct resource *container, const char *volume)
+{
+	const json_t *mount;
+	size_t i;
+
+	json_array_foreach (resource_get(container, "volumes"), i, mount)
+		if (str_eq(json_string_value(json_object_get(mount, "type")), "volume") &&
+		    str_eq(json_string_value(json_object_get(mount, "source")), volume))
+			return true;
+	return false;
+}
+
+/* Those that take their volumes from one that mounts it mount it as well. */
+static void mark_users(const struct draft *draft, bool *marked)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < draft->declared; i++) {
+			const struct candidate *user = &draft->items[i];
+			bool mounts = strcmp(user->action.kind->name, "Container") == 0 &&
+				      mounts_volume(user->action.want, draft->options->users_of);
+
+			VEC_FOREACH (const struct need *, need, &user->needs)
+				mounts |= need->field && marked[need->index] &&
+					  strcmp(need->field->key, "volumes_from") == 0;
+			changed |= mounts && !marked[i];
+			marked[i] |= mounts;
+		}
+	}
+}
+
+/* Part of the plan, not of who carries it out: one that is made anew under way is as narrow. */
+void draft_keep_others(struct draft *draft)
+{
+	bool *marked = arena_alloc(draft->arena, (draft->count + 1) * sizeof(*marked));
+
+	if (!draft->options->users_of)
+		return;
+	mark_users(draft, marked);
+	for (size_t i = 0; i < draft->count; i++) {
+		struct action *action = &draft->items[i].action;
+
+		if (!marked[i] && action->verdict != VERDICT_LEFTOVER)
+			action->verdict = VERDICT_KEEP;
+	}
 }

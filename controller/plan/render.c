@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "controller/base/mem.h"
 #include "controller/plan/mask.h"
 
 enum {
@@ -98,13 +99,14 @@ static void render_change_line(const struct action *action, const struct change 
 			       struct str *out)
 {
 	static const char arrow[] = " -> ";
+	CLEANUP(cleanup_free) char *shown = mask_path(action, change);
 	struct str path, before, after;
 	size_t before_room = SIZE_MAX, after_room = SIZE_MAX;
 
 	str_init(&path, 0);
 	str_init(&before, 0);
 	str_init(&after, 0);
-	text_escape(change->path, &path);
+	text_escape(shown, &path);
 	render_change(action, change, &before, &after);
 	size_t start = INDENT_CHANGE +
 		       (columns(path.data) > path_width ? columns(path.data) : path_width) + 1;
@@ -174,7 +176,8 @@ static size_t path_width(const struct action *action)
 	size_t width = PATH_COLUMN_MIN;
 
 	VEC_FOREACH (const struct change *, change, &action->changes.list) {
-		size_t len = columns(change->path);
+		CLEANUP(cleanup_free) char *path = mask_path(action, change);
+		size_t len = columns(path);
 
 		if (len > width && len <= PATH_COLUMN_MAX)
 			width = len;

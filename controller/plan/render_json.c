@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "controller/base/mem.h"
 #include "controller/plan/mask.h"
 #include "controller/plan/render.h"
 
@@ -38,7 +39,9 @@ static json_t *render_json_change(const struct action *action, const struct chan
 {
 	bool before = mask_before(action, change), after = mask_after(action, change);
 
-	return json_pack("{s:s, s:o, s:o, s:b, s:s}", "path", change->path, "before",
+	CLEANUP(cleanup_free) char *path = mask_path(action, change);
+
+	return json_pack("{s:s, s:o, s:o, s:b, s:s}", "path", path, "before",
 			 value_or_mask(change->before, before), "after",
 			 value_or_mask(change->after, after), "masked", before || after, "effect",
 			 effect_name(change->effect));

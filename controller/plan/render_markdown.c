@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "controller/base/mem.h"
 #include "controller/plan/mask.h"
 #include "controller/plan/render.h"
 
@@ -75,6 +76,7 @@ static bool is_shown(const struct action *action, const struct result *result)
 
 static void append_change(struct str *out, const struct action *action, const struct change *change)
 {
+	CLEANUP(cleanup_free) char *path = mask_path(action, change);
 	struct str before, after, line;
 
 	str_init(&before, 0);
@@ -82,12 +84,12 @@ static void append_change(struct str *out, const struct action *action, const st
 	str_init(&line, 0);
 	render_change(action, change, &before, &after);
 	if (change->before) {
-		str_printf(&line, "%s: %s", change->path, before.data);
+		str_printf(&line, "%s: %s", path, before.data);
 		append_line(out, "-", line.data);
 		str_clear(&line);
 	}
 	if (change->after) {
-		str_printf(&line, "%s: %s", change->path, after.data);
+		str_printf(&line, "%s: %s", path, after.data);
 		append_line(out, "+", line.data);
 	}
 	str_done(&before);

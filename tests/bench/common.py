@@ -5,6 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -28,15 +29,15 @@ class Run:
     """One process: wall ms and peak memory in KiB."""
 
     def __init__(self, argv, env=None, want=0):
-        start = time.monotonic()
-        process = subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        error = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        self.ms = (time.monotonic() - start) * 1000
-        self.peak_kib = usage.ru_maxrss
-        if process.returncode != want:
-            sys.exit(f"{argv} ended with {process.returncode}: {error.decode()[-2000:]}")
+        with tempfile.NamedTemporaryFile("r", encoding="ascii") as memory:
+            # A child's ru_maxrss begins with that of who forked it: of this interpreter it would be too much.
+            timed = ["/usr/bin/time", "--quiet", "--format=%M", f"--output={memory.name}", *argv]
+            start = time.monotonic()
+            process = subprocess.run(timed, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+            self.ms = (time.monotonic() - start) * 1000
+            if process.returncode != want:
+                sys.exit(f"{argv} ended with {process.returncode}: {process.stderr.decode()[-2000:]}")
+            self.peak_kib = int(memory.read())
 
 
 class Fleet:

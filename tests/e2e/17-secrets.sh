@@ -76,6 +76,7 @@ assert_eq "$(container_field h1 db '.Config.Env | map(select(startswith("URL="))
 assert_eq "$(container_field h1 db '.Config.Labels["com.example.token"]')" "$token"
 container_field h1 db '.Config.Labels | with_entries(select(.key | startswith("drey.")))' >"$WORK/labels"
 assert_contains "$WORK/labels" drey.spec
+assert_contains "$WORK/labels" '"drey.secrets": "environment,labels,command"'
 assert_secret "$WORK/labels"
 spec=$(container_field h1 db '.Config.Labels["drey.spec"]')
 
@@ -91,6 +92,14 @@ assert_eq "$(jq '[.hosts[].actions[].changes[] | select(.masked and .before == "
 says 0 apply --yes
 assert_eq "$(container_field h1 db '.Config.Env | map(select(startswith("PASSWORD=")))[0]')" "PASSWORD=$second"
 assert_eq "$(container_field h1 db '.Config.Labels["drey.spec"]')" "$spec" 'a digest of a secret is no digest to keep'
+says 0 diff
+
+echo '# one that the manifest holds no longer, and the container still'
+cp "$m/container-db.yaml" "$WORK/with-token"
+sed -i 's/, "${secret.token}"\]/]/' "$m/container-db.yaml"
+says 1 diff
+assert_contains "$WORK/human" '*** (before) -> '
+cp "$WORK/with-token" "$m/container-db.yaml"
 says 0 diff
 
 echo '# values that somebody else set are masked as well'

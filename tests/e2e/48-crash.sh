@@ -8,4 +8,4 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-"$(dirname "$FLEET_TOOL")/../crash/run" --sample 16
+"$(dirname "$FLEET_TOOL")/../crash/run" --sample 12

@@ -301,7 +301,7 @@ Test(container_compare, a_changed_mount_is_named)
 	       "volumes[/cache].tmpfs.size: 1M -> 2M [replace]");
 }
 
-static void has_with_volume(const char *name, const char *volume, const char *from)
+static json_t *with_volume(const char *name, const char *volume, const char *from)
 {
 	json_t *inspect = recorded("plain");
 
@@ -315,7 +315,12 @@ static void has_with_volume(const char *name, const char *volume, const char *fr
 	if (from)
 		json_object_set_new(json_object_get(inspect, "HostConfig"), "VolumesFrom",
 				    json_pack("[s]", from));
-	pass_has_container(inspect, name);
+	return inspect;
+}
+
+static void has_with_volume(const char *name, const char *volume, const char *from)
+{
+	pass_has_container(with_volume(name, volume, from), name);
 }
 
 /* The engine has copied them once, and the source may have others by now. */
@@ -347,7 +352,42 @@ Test(container_compare, volumes_from_are_those_of_the_source)
 	}
 }
 
+/* What the image alone mounts there gives way to what comes with volumes_from. */
+Test(container_compare, volumes_from_go_before_those_of_the_image)
+{
+	json_t *image, *user;
+
+	host(HEAD "user }\nspec: { image: busy:1, volumes_from: [source] }\n---\n" HEAD
+		  "source }\nspec: { image: busy:1, volumes: [/data] }\n");
+	image = json_deep_copy(data("image-busy"));
+	json_object_set_new(json_object_get(image, "Config"), "Volumes",
+			    json_pack("{s:{}}", "/data"));
+	pass_has_image("busy:1", image);
+	json_decref(image);
+	has_with_volume("source", "first", NULL);
+	user = with_volume("user", "second", "source");
+	json_object_set_new(json_object_get(user, "Config"), "Volumes",
+			    json_pack("{s:{}}", "/data"));
+	pass_has_container(user, "user");
+	expect(pass_compare("Container", "user"), VERDICT_REPLACE,
+	       "volumes_from: second at /data -> first at /data [replace]");
+}
+
 /* --- images --- */
+
+/* Engines before 26.1 clean the image's path when they create a container. */
+Test(container_compare, a_working_directory_ends_with_a_slash_or_not)
+{
+	json_t *image = json_deep_copy(data("image-busy")), *inspect = recorded("plain");
+
+	host(HEAD "plain }\nspec: { image: busy:1 }\n");
+	json_object_set_new(json_object_get(image, "Config"), "WorkingDir", json_string("/app/"));
+	json_object_set_new(json_object_get(inspect, "Config"), "WorkingDir", json_string("/app"));
+	pass_has_image("busy:1", image);
+	json_decref(image);
+	pass_has_container(inspect, "plain");
+	expect(pass_compare("Container", "plain"), VERDICT_KEEP, "");
+}
 
 Test(container_compare, a_tag_that_moved_is_a_difference)
 {
@@ -443,6 +483,19 @@ Test(container_compare, partners_are_known_by_name)
 		  "\"service:plain\", pid: \"container:plain\", state: stopped }\n---\n" HEAD
 		  "plain }\nspec: { image: busy:1 }\n");
 	pass_has_container(recorded("plain"), "plain");
+	pass_has_container(recorded("shares"), "shares");
+	expect(pass_compare("Container", "shares"), VERDICT_KEEP, "");
+}
+
+Test(container_compare, a_partner_that_is_only_called_otherwise_is_none)
+{
+	json_t *plain = recorded("plain");
+
+	host(HEAD "shares }\nspec: { image: busy:1, network_mode: \"service:plain\", ipc: "
+		  "\"service:plain\", pid: \"service:plain\", state: stopped }\n---\n" HEAD
+		  "plain }\nspec: { image: busy:1 }\n");
+	json_object_set_new(plain, "Name", json_string("/by-hand"));
+	pass_has_container(plain, "plain");
 	pass_has_container(recorded("shares"), "shares");
 	expect(pass_compare("Container", "shares"), VERDICT_KEEP, "");
 }
@@ -687,21 +740,6 @@ Test(container_compare, one_of_ours_that_would_be_gone_when_it_stops_is_replaced
 		expect(action, adopted ? VERDICT_KEEP : VERDICT_REPLACE, "");
 		cr_expect(adopted || strstr(action->reason, "--rm"));
 	}
-}
-
-Test(container_compare, mount_points_are_no_changes_of_a_container)
-{
-	struct object *object;
-
-	host(HEAD "mounts, adopt: true }\nspec: { image: rich:1 }\n");
-	object = pass_has_container(recorded("mounts"), NULL);
-	cr_expect(!container_layer_changed(
-		object, pass_json("[{'Path': '/var', 'Kind': 0}, {'Path': '/var/lib', 'Kind': 0},"
-				  "{'Path': '/var/lib/web', 'Kind': 1}, {'Path': '/srv', 'Kind': "
-				  "1}, {'Path': '/sbin/docker-init', 'Kind': 1}]")));
-	cr_expect(container_layer_changed(object, pass_json("[{'Path': '/srv/x', 'Kind': 1}]")));
-	cr_expect(container_layer_changed(object, pass_json("[{'Path': '/va', 'Kind': 1}]")));
-	cr_expect(!container_layer_changed(object, NULL));
 }
 
 /* docker commit copies labels into an image, and what is run from it has them. */

@@ -28,7 +28,22 @@ Test(container_verify, fields_that_contradict_each_other)
 	expect_fault("network_mode: host\n  ports: [\"80:80\"]", "every port is the host's");
 	expect_fault("network_mode: none\n  ports: [\"80:80\"]", "nothing is published");
 	expect_fault("network_mode: bridge\n  ports: [\"80:80\"]", NULL);
+	expect_fault("network_mode: none\n  mac_address: 02:42:ac:11:65:43", "no address");
+	expect_fault("network_mode: \"container:x\"\n  mac_address: 02:42:ac:11:65:43",
+		     "no address");
+	expect_fault("network_mode: bridge\n  mac_address: 02:42:ac:11:65:43", NULL);
 	expect_fault("ports: [{ target: 80, published: 80, mode: ingress }]", "always published");
+	expect_fault(
+		"volumes: [{ type: bind, source: /s, target: /s, bind: { selinux: z, recursive: "
+		"disabled } }]",
+		"selinux");
+	expect_fault("volumes: [{ type: bind, source: /s, target: /s, bind: { selinux: z, "
+		     "create_host_path: false } }]",
+		     "selinux");
+	expect_fault(
+		"volumes: [{ type: bind, source: /s, target: /s, bind: { selinux: z, recursive: "
+		"enabled } }]",
+		NULL);
 	expect_fault("memswap_limit: 64m", "needs mem_limit");
 	expect_fault("mem_limit: 64m\n  memswap_limit: 32m", "can't be below mem_limit");
 	expect_fault("mem_limit: 64m\n  memswap_limit: -1", NULL);

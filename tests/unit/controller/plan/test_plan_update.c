@@ -148,6 +148,108 @@ Test(plan_update, what_is_held_is_left_alone_until_there_is_something_new)
 	cr_expect_eq(f.plan.unfinished, 1);
 }
 
+/* Which of the two was the good one only people know: neither is removed for want of a manifest. */
+Test(plan_update, what_is_held_stays_when_its_manifest_goes)
+{
+	want("Container", "web",
+	     "{'image': 'busy:1', 'deploy': {'update_config': {'failure_action': 'pause'}}}");
+	left("web.drey-held", NULL, "exited");
+	left("web", "aaaa,always", "running");
+	f.desired.count = 0;
+	build();
+	cr_expect_eq(f.plan.unfinished, 0);
+	cr_assert_eq(f.plan.warning_count, 1);
+	cr_expect(strstr(f.plan.warnings[0], "'web.drey-held'"), "%s", f.plan.warnings[0]);
+
+	/* Another name for it is no reason to remove the good one, but one to go back to it. */
+	want("Container", "web",
+	     "{'image': 'busy:1', 'container_name': 'www', 'deploy': {'update_config': "
+	     "{'failure_action': 'pause'}}}")
+		->digest = "e";
+	build();
+	cr_expect_eq(f.plan.unfinished, 1);
+}
+
+/* --- what was not made by drey --- */
+
+/* As adopted: it is in step, and has written something into its own file system. */
+static struct object *adopted(const char *name, const char *spec)
+{
+	struct resource *resource = want("Container", name, spec);
+	struct object *object = run(resource);
+
+	resource->metadata = keep(fixture_json("{'adopt': true}"));
+	object->ours = false;
+	object->own = (struct ownership){ 0 };
+	object->layer_changed = true;
+	return object;
+}
+
+Test(plan_update, what_would_lose_its_own_files_keeps_what_it_shares_from_being_replaced)
+{
+	struct object *vpn = run(want("Container", "vpn", "{'image': 'busy:1'}"));
+	struct object *side = adopted("side", "{'image': 'busy:1', 'network_mode': 'service:vpn'}");
+
+	run(want("Container", "app", "{'image': 'busy:1', 'network_mode': 'service:vpn'}"));
+	tell(side, "2026-01-01T00:00:00Z", "2026-01-01T00:00:02Z", "[]", "container:id-of-vpn");
+	set_observed(vpn, "hostname", "by-hand");
+	build();
+	expect_verdict("Container", "vpn", VERDICT_REFUSE);
+	cr_expect(strstr(find("Container", "vpn")->reason, "discard_changes"));
+	expect_verdict("Container", "side", VERDICT_KEEP);
+	expect_verdict("Container", "app", VERDICT_KEEP);
+	side->layer_changed = false;
+	build();
+	expect_verdict("Container", "vpn", VERDICT_REPLACE);
+	expect_verdict("Container", "side", VERDICT_REPLACE);
+}
+
+/* --- the users of a volume --- */
+
+Test(plan_update, a_plan_for_the_users_of_a_volume_leaves_all_else)
+{
+	want("Volume", "data", "{}");
+	add_volume("data");
+	want("Network", "front", "{}");
+	struct object *db = run(want("Container", "db",
+				     "{'image': 'busy:1', 'volumes': [{'type': 'volume', 'source': "
+				     "'data', 'target': '/d'}]}"));
+	struct object *tool = run(want("Container", "tool",
+				       "{'image': 'busy:1', 'volumes_from': [{'source': 'db'}]}"));
+	struct object *web = run(want("Container", "web", "{'image': 'busy:1'}"));
+
+	set_observed(db, "image", "busy:0");
+	set_observed(tool, "image", "busy:0");
+	set_observed(web, "image", "busy:0");
+	want("Container", "gone", "{'image': 'busy:1', 'state': 'absent'}");
+	add_object("Container", "gone", "gone")->state = "running";
+	f.options.users_of = "data";
+	build();
+	expect_verdict("Container", "db", VERDICT_REPLACE);
+	expect_verdict("Container", "web", VERDICT_KEEP);
+	expect_verdict("Container", "gone", VERDICT_KEEP);
+	expect_verdict("Network", "front", VERDICT_KEEP);
+	expect_verdict("Container", "tool", VERDICT_REPLACE);
+}
+
+/* A name that was given by hand, and what was made anew beside it. */
+Test(plan_update, a_rival_of_a_volume_is_no_earlier_generation)
+{
+	want("Volume", "data", "{}");
+	add_volume("data");
+	struct object *rival = add_volume("old-data");
+
+	rival->own.name = "data";
+	build();
+	const struct action *action = NULL;
+
+	for (size_t i = 0; i < f.plan.count; i++)
+		if (f.plan.actions[i].verdict == VERDICT_LEFTOVER)
+			action = &f.plan.actions[i];
+	cr_assert_not_null(action);
+	cr_expect(strstr(action->reason, "drey removes neither"), "%s", action->reason);
+}
+
 /* --- dependencies --- */
 
 Test(plan_update, a_dependent_restarts_after_what_was_made_anew)

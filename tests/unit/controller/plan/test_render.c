@@ -219,6 +219,49 @@ Test(render, a_secret_anywhere_in_a_list_masks_the_list)
 	cr_expect_not(text_has("hush"));
 }
 
+/* The token has left the command; the container that runs still has it. */
+Test(render, a_secret_that_a_row_has_lost_is_masked)
+{
+	static const struct {
+		const char *labels;
+		bool ours, masked;
+	} cases[] = {
+		{ "{'drey.secrets': 'user,command'}", true, true },
+		{ "{'drey.secrets': 'commands,user'}", true, false },
+		{ "{}", true, false },
+		{ "{}", false, true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		f.have.labels = keep(fixture_json(cases[i].labels));
+		f.have.ours = cases[i].ours;
+		vec_done(&f.actions[0].changes.list);
+		f.plan.count = 0;
+		add_changed("{'image': 'a', 'command': ['run', '--token-file']}", "{}",
+			    "{'image': 'a', 'command': ['run', '--token=old']}");
+		cr_expect_eq(text_has("--token=old"), !cases[i].masked, "%zu", i);
+		cr_expect(text_has("--token-file"), "%zu", i);
+	}
+}
+
+Test(render, the_path_of_an_element_shows_no_secret)
+{
+	struct action *action = add_changed(
+		"{'image': 'a', 'security_opt': ['label=user:hush']}", "{'security_opt': true}",
+		"{'image': 'a', 'security_opt': ['label=user:old', 'label=user:x']}");
+
+	cr_expect(text_has("security_opt[1]"));
+	cr_expect(text_has("security_opt[3]"));
+	cr_expect_not(text_has("hush"));
+	cr_expect_not(text_has("old"));
+	json_t *document = render_plan_json(&f.plan);
+	CLEANUP(cleanup_free) char *json = json_dumps(document, 0);
+
+	json_decref(document);
+	cr_expect_not(strstr(json, "hush"));
+	cr_expect_eq(action->changes.list.count, 3);
+}
+
 Test(render, json_masks_and_is_versioned)
 {
 	struct action *action = add_changed("{'image': 'b', 'environment': {'P': 'hush'}}",
