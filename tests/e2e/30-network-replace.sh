@@ -117,6 +117,16 @@ echo '# the new one can not be made: the old one is back, with all on it'
 front 'labels: { v: "1" }' 'driver: nonsense'
 apply 3 "$m"
 assert_contains "$WORK/stderr" 'the network is back as it was'
+# Nor where its containers are to have addresses that the old one has not.
+cp "$m/container-fixed.yaml" "$WORK/fixed"
+write_document "$m" Network front 'enable_ipv6: true' 'driver: nonsense' \
+	'ipam: { config: [{ subnet: 10.92.0.0/24 }, { subnet: "fd92::/64" }] }'
+box fixed 'networks: { front: { ipv4_address: 10.92.0.10, ipv6_address: "fd92::10", aliases: [one] } }'
+apply 3 "$m"
+assert_contains "$WORK/stderr" 'the network is back as it was'
+assert_eq "$(endpoint fixed)" '10.91.0.10 fd91::10 169.254.9.9 one,two'
+reaches two
+cp "$WORK/fixed" "$m/container-fixed.yaml"
 front 'labels: { v: "1" }'
 apply 0 "$m"
 assert_whole

@@ -232,3 +232,19 @@ assert_eq "$(engine h1 GET '/containers/json?all=1' | jq -r '[.[].Names[0] | sel
 write_document m Container brief 'image: busy:2' 'network_mode: host' 'monitor: 200ms'
 expect_exit 0 "$DREY" apply -f m --yes
 in_step
+
+# One that fails, and the way back ended before its last step: the next one that fails knows that it ran.
+start_faultproxy h1 lost --rule 'POST /containers/.*/start nth=2- drop=before'
+write_near_host m /run/lost.sock
+rm -f m/project.yaml m/host-h1.yaml
+write_document m Container brief 'image: busy:1' 'network_mode: host' 'monitor: 200ms' 'command: [sh, -c, "exit 3"]'
+expect_exit 3 "$DREY" apply -f m --yes
+stop_faultproxy lost
+assert_eq "$(container_field h1 brief '.Config.Image + " " + .State.Status')" 'busy:2 exited'
+write_near_host m /run/docker.sock
+expect_exit 3 "$DREY" apply -f m --yes
+assert_contains stderr 'the old container is back in place'
+assert_eq "$(container_field h1 brief '.Config.Image + " " + .State.Status')" 'busy:2 running'
+write_document m Container brief 'image: busy:2' 'network_mode: host' 'monitor: 200ms'
+expect_exit 0 "$DREY" apply -f m --yes
+in_step

@@ -36,6 +36,23 @@ diff_exits 0 m
 assert_eq "$(container_field h1 web .Id)" "$id"
 [ "$(started web)" != "$before" ] || fail 'web was not restarted'
 
+# It is not stopped before all is there that it needs.
+cp m/container-web.yaml with-db
+write_document m Container job 'image: oneshot:fails' 'network_mode: host' 'state: completed'
+sed -i 's/{ restart: true } }/{ restart: true }, job: { condition: service_completed_successfully } }/' m/container-web.yaml
+apply 3 m
+before=$(started web)
+db busy:1
+apply 3 m
+assert_eq "$(container_field h1 db .Config.Image)" busy:1
+assert_eq "$(container_field h1 web .State.Status) $(started web)" "running $before"
+rm m/container-job.yaml
+cp with-db m/container-web.yaml
+db busy:2
+apply 0 m
+docker_on_h1 rm -f job >/dev/null
+diff_exits 0 m
+
 # The run ended before it came to that: the next one knows.
 start_faultproxy h1 gone --rule 'POST /stop nth=2- drop=before'
 write_near_host m /run/gone.sock
