@@ -43,12 +43,17 @@ static bool holds_secret(const json_t *secrets, const char *path)
 	return false;
 }
 
+static bool is_row_secret(const struct change *change)
+{
+	return (change->field->flags & FIELD_SECRET) ||
+	       (change->leaf && (change->leaf->flags & FIELD_SECRET));
+}
+
 static bool is_secret(const struct action *action, const struct change *change)
 {
 	const json_t *of_row;
 
-	if ((change->field->flags & FIELD_SECRET) ||
-	    (change->leaf && (change->leaf->flags & FIELD_SECRET)))
+	if (is_row_secret(change))
 		return true;
 	if (!action->want)
 		return false;
@@ -157,9 +162,10 @@ bool mask_after(const struct action *action, const struct change *change)
 	return is_masked(action, change, change->after);
 }
 
+/* A row that is all secret, as that of files is, goes by the places it names. */
 static bool is_hidden_element(const struct action *action, const struct change *change)
 {
-	return strchr(change->path, '[') &&
+	return !is_row_secret(change) && strchr(change->path, '[') &&
 	       (mask_before(action, change) || mask_after(action, change));
 }
 
