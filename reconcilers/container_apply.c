@@ -157,13 +157,8 @@ static int apply_update(struct pass *pass, const struct action *action, struct e
 	int rc = 0;
 
 	if (body) {
-		CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/update", id);
-
 		container_step(pass, action, "update");
-		rc = engine_post(pass->engine, path, body, NULL, err);
-		/* Sending it again sets the same values. */
-		if (rc < 0 && call_is_lost(err))
-			rc = engine_post(pass->engine, path, body, NULL, err);
+		rc = call_update(pass, id, body, err);
 		json_decref(body);
 	}
 	if (rc < 0)

@@ -50,6 +50,9 @@ MUST_CHECK int call_start(struct pass *pass, const char *id, struct error *err);
 MUST_CHECK int call_stop(struct pass *pass, const char *id, struct error *err);
 MUST_CHECK int call_set_paused(struct pass *pass, const char *id, bool paused, struct error *err);
 MUST_CHECK int call_rename(struct pass *pass, const char *id, const char *name, struct error *err);
+/* POST /containers/{id}/update. One whose process ends just then is asked again for a second. */
+MUST_CHECK int call_update(struct pass *pass, const char *id, const json_t *body,
+			   struct error *err);
 /* "no", "always", "unless-stopped", "on-failure", "on-failure:3". */
 MUST_CHECK int call_set_policy(struct pass *pass, const char *id, const char *policy,
 			       struct error *err);
