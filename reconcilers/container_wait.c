@@ -289,7 +289,8 @@ static int wait_dependency(struct pass *pass, const struct dependency *dependenc
 		if (sight != SIGHT_WAIT)
 			return sight == SIGHT_PASSED ? 0 : -1;
 		if (io_now_ms() - begin_ms > limit_ms)
-			return error_set(err, ERROR_TIMEOUT, "it does not meet %s after %lld s",
+			/* No ERROR_TIMEOUT, which would say that the host was slow to answer. */
+			return error_set(err, ERROR_REMOTE, "it does not meet %s after %lld s",
 					 dependency->condition, (long long)limit_ms / 1000);
 	}
 }
