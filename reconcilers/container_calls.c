@@ -225,7 +225,7 @@ int call_start(struct pass *pass, const char *id, struct error *err)
 	return rc;
 }
 
-static int64_t grace_s(const json_t *inspect)
+int64_t call_grace_ms(const json_t *inspect)
 {
 	const json_t *timeout = json_object_get(json_object_get(inspect, "Config"), "StopTimeout");
 	json_int_t seconds = CONTAINER_GRACE_DEFAULT_S;
@@ -233,7 +233,7 @@ static int64_t grace_s(const json_t *inspect)
 	if (json_is_integer(timeout))
 		seconds = json_integer_value(timeout);
 	/* -1: for ever. A limit there must be, or a host would never be left again. */
-	return seconds < 0 || seconds > GRACE_MAX_S ? GRACE_MAX_S : seconds;
+	return (seconds < 0 || seconds > GRACE_MAX_S ? GRACE_MAX_S : seconds) * 1000;
 }
 
 int call_stop(struct pass *pass, const char *id, struct error *err)
@@ -246,7 +246,7 @@ int call_stop(struct pass *pass, const char *id, struct error *err)
 	struct engine_request request = {
 		.method = "POST",
 		.path = path,
-		.timeout_ms = (int)(grace_s(inspect) * 1000) + STOP_SLACK_MS,
+		.timeout_ms = (int)call_grace_ms(inspect) + STOP_SLACK_MS,
 	};
 	bool live = inspect_is_live(inspect);
 	json_decref(inspect);
@@ -291,14 +291,6 @@ int call_rename(struct pass *pass, const char *id, const char *name, struct erro
 	return 0;
 }
 
-/* Whether it is as it was asked to be is not looked up: asking once more does no harm. */
-static bool is_updated(const json_t *inspect, const void *ctx)
-{
-	(void)inspect;
-	(void)ctx;
-	return false;
-}
-
 /* The engine takes it for one that runs, and its process has just ended: of the daemon ("is not
  * running"), and of containerd's shim, whose stopped state takes no update. */
 static bool has_just_ended(const struct error *err)
@@ -306,7 +298,9 @@ static bool has_just_ended(const struct error *err)
 	return strstr(err->text, "not running") || strstr(err->text, "update a stopped container");
 }
 
-int call_update(struct pass *pass, const char *id, const json_t *body, struct error *err)
+static int update_until(struct pass *pass, const char *id, const json_t *body,
+			bool (*reached)(const json_t *inspect, const void *ctx), const void *ctx,
+			struct error *err)
 {
 	CLEANUP(cleanup_free) char *path = engine_path("/containers/%s/update", id);
 	struct engine_request request = { .method = "POST", .path = path, .body = body };
@@ -316,12 +310,33 @@ int call_update(struct pass *pass, const char *id, const json_t *body, struct er
 		if (attempt > 0 && call_pause(pass, CONTAINER_POLL_MS, err) < 0)
 			break;
 		error_clear(err);
-		rc = post_until(pass, id, &request, is_updated, NULL, err);
+		rc = post_until(pass, id, &request, reached, ctx, err);
 		/* One that ends just now, and comes back by its policy: a moment later it goes. */
 		if (rc == 0 || !has_just_ended(err))
 			break;
 	}
 	return rc;
+}
+
+/* Whether it is as it was asked to be is not looked up: asking once more does no harm. */
+static bool is_updated(const json_t *inspect, const void *ctx)
+{
+	(void)inspect;
+	(void)ctx;
+	return false;
+}
+
+int call_update(struct pass *pass, const char *id, const json_t *body, struct error *err)
+{
+	return update_until(pass, id, body, is_updated, NULL, err);
+}
+
+static bool has_policy(const json_t *inspect, const void *ctx)
+{
+	const json_t *policy =
+		json_object_get(json_object_get(inspect, "HostConfig"), "RestartPolicy");
+
+	return json_equal(policy, ctx);
 }
 
 int call_set_policy(struct pass *pass, const char *id, const char *policy, struct error *err)
@@ -330,7 +345,8 @@ int call_set_policy(struct pass *pass, const char *id, const char *policy, struc
 	json_int_t retries = policy[len] ? strtol(policy + len + 1, NULL, 10) : 0;
 	json_t *body = json_pack("{s:{s:s%, s:I}}", "RestartPolicy", "Name", policy, len,
 				 "MaximumRetryCount", retries);
-	int rc = call_update(pass, id, body, err);
+	int rc = update_until(pass, id, body, has_policy, json_object_get(body, "RestartPolicy"),
+			      err);
 
 	json_decref(body);
 	return rc < 0 ? error_wrap(err, "set the restart policy to %s", policy) : 0;

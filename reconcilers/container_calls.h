@@ -46,6 +46,8 @@ bool inspect_is_later(const char *time, const char *than);
 MUST_CHECK int call_create(struct pass *pass, const char *name, const json_t *body, const char *uid,
 			   const char **ret_id, struct error *err);
 MUST_CHECK int call_start(struct pass *pass, const char *id, struct error *err);
+/* What a stop gives the container until it is killed. */
+int64_t call_grace_ms(const json_t *inspect);
 /* With the container's own grace period. ERROR_NOT_FOUND when it is gone (AutoRemove). */
 MUST_CHECK int call_stop(struct pass *pass, const char *id, struct error *err);
 MUST_CHECK int call_set_paused(struct pass *pass, const char *id, bool paused, struct error *err);
@@ -56,6 +58,11 @@ MUST_CHECK int call_update(struct pass *pass, const char *id, const json_t *body
 /* "no", "always", "unless-stopped", "on-failure", "on-failure:3". */
 MUST_CHECK int call_set_policy(struct pass *pass, const char *id, const char *policy,
 			       struct error *err);
+/* container_stops.c: waits for the end of stops that were asked for since then (seconds, by the
+ * engine's clock) and that it is still at, though whoever asked is gone. *ret_awaited: there was
+ * one, and what was observed before is out of date. */
+MUST_CHECK int container_await_stops(struct pass *pass, int64_t since_s, bool *ret_awaited,
+				     struct error *err);
 /* Until an engine that is removing it is done. ERROR_TIMEOUT after a minute. */
 MUST_CHECK int call_await_gone(struct pass *pass, const char *id, struct error *err);
 /* Stops it where it runs, deletes it and leaves its volumes (v=0). Gone already: success. */

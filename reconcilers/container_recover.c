@@ -75,14 +75,18 @@ static const struct resource *find_want(const struct pass *pass, const char *eng
 	return NULL;
 }
 
+static const char *created_at(const struct object *object)
+{
+	return json_string_value(json_object_get(object->inspect, "Created"));
+}
+
 /* It ended when the one in its place had been created: it was stopped for that. */
 static bool was_stopped_for(const struct object *old, const struct object *fresh)
 {
 	const json_t *state = json_object_get(old->inspect, "State");
-	const json_t *created = json_object_get(fresh ? fresh->inspect : NULL, "Created");
 
 	return inspect_is_later(json_string_value(json_object_get(state, "FinishedAt")),
-				json_string_value(created));
+				fresh ? created_at(fresh) : NULL);
 }
 
 static bool is_wanted_live(const struct resource *want, const struct object *old,
@@ -148,6 +152,8 @@ static int undo(struct recovery *recovery, struct error *err)
 	struct action action;
 
 	resume(recovery, &action, &replacement);
+	if (recovery->old && recovery->fresh)
+		sharers_find_stopped(&replacement, created_at(recovery->fresh));
 	recovery->changed = true;
 	return replacement_undo(&replacement, err);
 }

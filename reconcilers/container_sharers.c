@@ -86,6 +86,35 @@ void sharers_find(struct replacement *r)
 	}
 }
 
+static bool was_stopped_along(const struct replacement *r, const struct object *object,
+			      const char *since)
+{
+	const json_t *state = json_object_get(object->inspect, "State");
+
+	return container_joins(object, r->old_id, r->action->have->engine_name) &&
+	       inspect_is(object->inspect, "exited") &&
+	       inspect_is_later(json_string_value(json_object_get(state, "FinishedAt")), since);
+}
+
+void sharers_find_stopped(struct replacement *r, const char *since)
+{
+	const struct pass *pass = r->pass;
+
+	r->sharers = arena_alloc(pass->arena, (pass->observed.count + 1) * sizeof(*r->sharers));
+	r->sharer_count = 0;
+	for (size_t i = 0; i < pass->desired->count; i++) {
+		const struct resource *want = pass->desired->resources[i];
+		const struct object *object = want->kind == r->action->kind
+						      ? pass_find_ours(pass, want->kind, want->name)
+						      : NULL;
+
+		if (object && was_stopped_along(r, object, since) &&
+		    (strcmp(container_wanted_state(want), "running") == 0 ||
+		     strcmp(container_wanted_state(want), "paused") == 0))
+			add_sharer(r, want, object);
+	}
+}
+
 static int prepare(struct replacement *sharer, struct error *err)
 {
 	const struct action *action = sharer->action;

@@ -106,6 +106,9 @@ MUST_CHECK int container_replace(struct pass *pass, const struct action *action,
 
 /* Fills in replacement->sharers: those of ours that run in the old one's namespaces. */
 void sharers_find(struct replacement *replacement);
+/* Those that a run which died had stopped for it, after `since` (RFC 3339), and that are to run:
+ * what starts the old one again starts them. */
+void sharers_find_stopped(struct replacement *replacement, const char *since);
 MUST_CHECK int sharers_prepare(struct replacement *replacement, struct error *err);
 MUST_CHECK int sharers_stop(const struct replacement *replacement, struct error *err);
 MUST_CHECK int sharers_back_up(const struct replacement *replacement, struct error *err);

@@ -28,6 +28,7 @@ struct lease {
 	struct empty_image image;
 	char *id;
 	char uid[33];
+	int64_t broken_since_s;	      /* of the one that was void; 0: there was none */
 	atomic_int_least64_t beat_ms; /* CLOCK_BOOTTIME of the last write that went well */
 	atomic_bool gone;	      /* somebody took it away */
 
@@ -275,6 +276,19 @@ static int break_if_stale(struct lease *lease, const struct lease_holder *holder
 	return stale ? remove_container(lease->engine, holder->id, err) : 0;
 }
 
+/* The first of them began before the others. */
+static void remember_broken(struct lease *lease, const struct lease_holder *holder)
+{
+	if (!lease->broken_since_s && !engine_parse_time(holder->since, &lease->broken_since_s))
+		lease->broken_since_s = 0;
+}
+
+bool lease_was_void(const struct lease *lease, int64_t *ret_since_s)
+{
+	*ret_since_s = lease->broken_since_s;
+	return lease->broken_since_s > 0;
+}
+
 /* Nobody is seen to have it, or the one who had it can't be taken away: most often it is to be had
  * now. Where it is not, in a while: an engine that is removing a container, or never finished doing
  * so, keeps its name. */
@@ -320,6 +334,8 @@ static int wait_for_it(struct lease *lease, const struct lease_options *options,
 		vacant = !*holder.id;
 		if (!vacant && break_if_stale(lease, &holder, &vacant, err) < 0)
 			return -1;
+		if (vacant && *holder.id)
+			remember_broken(lease, &holder);
 		if (vacant && at_once++ < AT_ONCE_MAX)
 			continue;
 		describe(&holder, vacant, text, sizeof(text));

@@ -216,7 +216,6 @@ int lease_holder_is_silent(struct engine *engine, const struct lease_holder *hol
 			   bool *ret_silent, struct error *err)
 {
 	int64_t now, created, beat;
-	json_t *info = NULL;
 	bool known;
 
 	*ret_silent = false;
@@ -227,12 +226,9 @@ int lease_holder_is_silent(struct engine *engine, const struct lease_holder *hol
 		error_clear(err);
 		return 0;
 	}
-	if (engine_get(engine, "/info", &info, err) < 0)
+	if (engine_read_clock(engine, &now, err) < 0)
 		return error_wrap(err, "read the engine's clock");
-	known = known &&
-		engine_parse_time(json_string_value(json_object_get(info, "SystemTime")), &now) &&
-		engine_parse_time(holder->since, &created);
-	json_decref(info);
+	known = known && engine_parse_time(holder->since, &created);
 	if (known)
 		*ret_silent = now - (beat > created ? beat : created) > LEASE_STALE_S;
 	return 0;

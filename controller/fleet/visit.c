@@ -5,6 +5,7 @@
 #include "controller/base/str.h"
 #include "controller/fleet/lease.h"
 #include "controller/state/lock.h"
+#include "reconcilers/container_calls.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -31,6 +32,21 @@ static void on_waits(void *ctx, const char *why)
 		hooks->progress(hooks->ctx, &progress);
 }
 
+/* Of a drey that died. An engine that can't tell of them is none that can't be changed. */
+static int await_stops(struct visit *visit, struct error *err)
+{
+	int64_t since_s;
+
+	if (!lease_was_void(visit->lease, &since_s) ||
+	    container_await_stops(&visit->pass, since_s, &visit->outdated, err) == 0)
+		return 0;
+	if (call_is_lost(err) || err->code == ERROR_CANCELLED)
+		return -1;
+	log_debug(visit->options.log, "%s host=%s", err->text, visit->host->name);
+	error_clear(err);
+	return 0;
+}
+
 int visit_begin_change(struct visit *visit, struct error *err)
 {
 	struct lease_options options = {
@@ -41,7 +57,12 @@ int visit_begin_change(struct visit *visit, struct error *err)
 		.waits = on_waits,
 	};
 
-	return lease_take(visit->pass.engine, &options, &visit->lease, err);
+	if (lease_take(visit->pass.engine, &options, &visit->lease, err) < 0)
+		return -1;
+	if (await_stops(visit, err) == 0)
+		return 0;
+	visit_end_change(visit);
+	return -1;
 }
 
 void visit_end_change(struct visit *visit)
@@ -67,6 +88,7 @@ static int recover_all(struct visit *visit, bool *ret_changed, struct error *err
 static int recover_alone(struct visit *visit, struct error *err)
 {
 	/* What was seen before may have been another drey's work, half way through. */
+	visit->outdated = false;
 	if (pass_observe(&visit->pass, err) < 0)
 		return -1;
 	visit->pass.exclusive = true;
@@ -141,9 +163,9 @@ int visit_plan(struct visit *visit, struct connection *connection, struct manife
 /* Another drey may have had the lease since the plan was made. */
 static int follow_moves(struct visit *visit, struct error *err)
 {
-	bool moved;
+	bool moved = visit->outdated;
 
-	if (pass_has_moved(&visit->pass, &moved, err) < 0)
+	if (!moved && pass_has_moved(&visit->pass, &moved, err) < 0)
 		return -1;
 	if (!moved)
 		return 0;
@@ -152,6 +174,7 @@ static int follow_moves(struct visit *visit, struct error *err)
 				 "the host has changed since the plan was made, so nothing was "
 				 "done to it; run drey again");
 	log_debug(visit->options.log, "planning anew host=%s", visit->host->name);
+	visit->outdated = false;
 	if (pass_observe(&visit->pass, err) < 0)
 		return -1;
 	return plan_build(&visit->pass, &visit->options.plan, visit->arena, &visit->plan, err);
@@ -168,20 +191,26 @@ static int begin(struct visit *visit, struct error *err)
 
 /* What a drey that died left of its lease and its helpers goes even where there is nothing to
  * change. */
-static void clear_leavings(struct visit *visit)
+static int clear_leavings(struct visit *visit, struct error *err)
 {
 	const struct pass_hooks *hooks = &visit->pass.hooks;
 	const struct observed *observed = &visit->pass.observed;
 	struct error ignored = ERROR_INIT;
+	int rc = 0;
 
 	if (!visit->pass.writes || !(observed->leased || observed->helped))
-		return;
+		return 0;
+	int timeout_ms = visit->options.lock_timeout_ms;
 	visit->options.lock_timeout_ms = 0;
 	if (visit_begin_change(visit, &ignored) < 0)
 		log_debug(visit->options.log, "%s host=%s", ignored.text, visit->host->name);
 	else if (hooks->settle)
 		hooks->settle(hooks->ctx, &visit->pass);
+	visit->options.lock_timeout_ms = timeout_ms;
+	if (visit->lease && visit->outdated && visit->options.replan)
+		rc = follow_moves(visit, err);
 	visit_end_change(visit);
+	return rc;
 }
 
 static void carry_out(struct visit *visit, void (*done)(void *ctx, const struct result *result),
@@ -198,9 +227,9 @@ static void carry_out(struct visit *visit, void (*done)(void *ctx, const struct 
 void visit_execute(struct visit *visit, void (*done)(void *ctx, const struct result *result),
 		   void *ctx)
 {
-	if (!plan_changes_anything(&visit->plan))
-		clear_leavings(visit);
-	if (begin(visit, &visit->err) < 0)
+	bool idle = !plan_changes_anything(&visit->plan);
+
+	if ((idle && clear_leavings(visit, &visit->err) < 0) || begin(visit, &visit->err) < 0)
 		plan_skip(&visit->plan, visit->arena, &visit->err, &visit->results);
 	else
 		carry_out(visit, done, ctx);

@@ -36,6 +36,7 @@ struct visit {
 	struct visit_options options;
 	struct lease *lease; /* NULL: the engine may not be changed now */
 	int host_lock;	     /* -1, or a shared hold on the host: nobody backs it up meanwhile */
+	bool outdated;	     /* what was observed was about to change by itself */
 	bool observed;	     /* what the host has is known, whatever came of the plan */
 	bool planned, recovered; /* recovered: an earlier run's leavings were put right */
 	/* Why the host could not be planned, its plan was not begun, or was ended before its end.

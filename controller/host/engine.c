@@ -269,6 +269,21 @@ bool engine_parse_time(const char *text, int64_t *ret_seconds)
 	return true;
 }
 
+int engine_read_clock(struct engine *engine, int64_t *ret_seconds, struct error *err)
+{
+	json_t *info = NULL;
+
+	if (engine_get(engine, "/info", &info, err) < 0)
+		return -1;
+	bool known = engine_parse_time(json_string_value(json_object_get(info, "SystemTime")),
+				       ret_seconds);
+	json_decref(info);
+	if (!known)
+		return error_set(err, ERROR_REMOTE, "%s: GET /info tells no SystemTime",
+				 engine->name);
+	return 0;
+}
+
 const json_t *engine_version(struct engine *engine)
 {
 	struct error ignored = ERROR_INIT;

@@ -70,6 +70,8 @@ const char *engine_name(const struct engine *engine);
 /* RFC 3339, as engines write times: "2023-11-23T15:00:00.123456789+01:00" -> seconds since the
  * epoch; false for anything else. */
 bool engine_parse_time(const char *text, int64_t *ret_seconds);
+/* The engine's own clock, seconds since the epoch: SystemTime of GET /info. */
+MUST_CHECK int engine_read_clock(struct engine *engine, int64_t *ret_seconds, struct error *err);
 /* The answer of GET /version, borrowed; asked for at the first call, since the engine runs three
  * programs to answer it (20 ms). NULL when it does not answer. */
 const json_t *engine_version(struct engine *engine);

@@ -86,20 +86,6 @@ static int take(void *ctx, const json_t *document, struct error *err)
 	return 0;
 }
 
-static int read_clock(struct engine *engine, int64_t *ret_seconds, struct error *err)
-{
-	json_t *info = NULL;
-
-	if (engine_get(engine, "/info", &info, err) < 0)
-		return -1;
-	bool known = engine_parse_time(text_of(info, "SystemTime"), ret_seconds);
-	json_decref(info);
-	if (!known)
-		return error_set(err, ERROR_REMOTE, "%s: GET /info tells no SystemTime",
-				 engine_name(engine));
-	return 0;
-}
-
 static bool is_stopping(struct events *events)
 {
 	pthread_mutex_lock(&events->lock);
@@ -122,7 +108,7 @@ static int listen_once(struct events *events, struct engine *engine, struct erro
 {
 	int64_t since = 0;
 
-	if (read_clock(engine, &since, err) < 0)
+	if (engine_read_clock(engine, &since, err) < 0)
 		return -1;
 	events->up_ms = io_now_ms();
 	events->callbacks.up(events->callbacks.ctx);

@@ -87,6 +87,25 @@ apply 0 m
 diff_exits 0 m
 assert_eq "$(docker_on_h1 exec tail grep -c eth /proc/net/dev)" "$(docker_on_h1 exec web grep -c eth /proc/net/dev)"
 
+# A run that ended when it had stopped the sharer alone: the next one brings it up, and so finds it when its own new version
+# does not come up.
+provider=$(container_field h1 web .Id)
+sharer=$(container_field h1 tail .Id)
+start_faultproxy h1 half --rule 'POST /stop nth=2- drop=before' --rule 'POST /(start|rename|update) drop=before' --rule 'DELETE . drop=before'
+write_near_host m /run/half.sock
+sed -i 's/image: busy:1/image: busy:2/' m/container-web.yaml
+apply 3 m
+stop_faultproxy half
+write_near_host m /run/docker.sock
+assert_eq "$(container_field h1 tail .State.Status) $(container_field h1 web .State.Status)" 'exited running'
+write_document m Container tail 'image: busy:1' 'restart: always' 'network_mode: "service:web"' 'command: [sh, -c, "exit 3"]'
+apply 3 m
+assert_eq "$(container_field h1 web '.Id + " " + .State.Status')" "$provider running"
+assert_eq "$(container_field h1 tail '.Id + " " + .State.Status')" "$sharer running"
+write_document m Container tail 'image: busy:1' 'restart: always' 'network_mode: "service:web"'
+apply 0 m
+diff_exits 0 m
+
 # A foreign container writes to the volume.
 write_document m Volume data
 write_document m Container writer 'image: busy:1' 'network_mode: host' 'monitor: 200ms' 'volumes: ["data:/data"]'
