@@ -108,3 +108,12 @@ apply 3 fleet --wait --timeout 1s
 assert_contains "$WORK/stderr" 'h1: Container/late: not ready: its health check says '
 apply 0 fleet
 apply 0 fleet --wait --timeout 30s --target Container/web
+# One moment of running is none of service.
+rm fleet/container-late.yaml
+engine h1 DELETE '/containers/never?force=1' >/dev/null
+write_document fleet Container loops 'image: busy:1' 'network_mode: host' 'restart: always' 'monitor: 3s' \
+	'command: [sh, -c, "sleep 1; exit 3"]'
+apply 3 fleet --wait --timeout 8s --target Container/loops
+assert_contains "$WORK/stderr" 'h1: Container/loops: not ready: it '
+write_document fleet Container loops 'image: busy:1' 'network_mode: host' 'restart: always' 'monitor: 3s'
+apply 0 fleet --wait --timeout 60s --target Container/loops
