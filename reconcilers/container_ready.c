@@ -30,7 +30,8 @@ static int why_not_proven(const struct pass *pass, const struct resource *want,
 		return 0;
 	if (engine_read_clock(pass->engine, &now_s, err) < 0)
 		return -1;
-	if ((now_s - started_s) * 1000 <= monitor_ms)
+	/* One that was started in the future: the clock was set, and tells nothing of it. */
+	if (now_s >= started_s && (now_s - started_s) * 1000 <= monitor_ms)
 		*ret_why =
 			arena_printf(pass->arena,
 				     "it has run for less than %lld ms (monitor), restarted %lld "

@@ -146,6 +146,7 @@ static void resume(struct recovery *recovery, struct action *action,
 	};
 }
 
+/* With those that were stopped along with the old one, by a run that came no further. */
 static int undo(struct recovery *recovery, struct error *err)
 {
 	struct replacement replacement;
@@ -213,6 +214,7 @@ static int judge(struct recovery *recovery, struct error *err)
 		return replacement_hold(&replacement, err);
 	log_debug(recovery->pass->log, "replacement of %s is undone: %s", recovery->name,
 		  failed.text);
+	sharers_find_stopped(&replacement, created_at(recovery->current));
 	return replacement_undo(&replacement, err);
 }
 

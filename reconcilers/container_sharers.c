@@ -91,7 +91,8 @@ static bool was_stopped_along(const struct replacement *r, const struct object *
 {
 	const json_t *state = json_object_get(object->inspect, "State");
 
-	return container_joins(object, r->old_id, r->action->have->engine_name) &&
+	return !container_is_leftover(object->engine_name) &&
+	       container_joins(object, r->old_id, r->action->have->engine_name) &&
 	       inspect_is(object->inspect, "exited") &&
 	       inspect_is_later(json_string_value(json_object_get(state, "FinishedAt")), since);
 }
