@@ -83,6 +83,18 @@ static bool is_stop_signal(const json_t *inspect, const char *sent)
 	return equal;
 }
 
+/* Somebody else's may take a signal as it likes, and has any grace period. */
+static bool is_ours(const struct pass *pass, const char *id)
+{
+	for (size_t i = 0; i < pass->observed.count; i++) {
+		const struct object *object = pass->observed.objects[i];
+
+		if (object->ours && str_eq(object->id, id))
+			return true;
+	}
+	return false;
+}
+
 static int await_stop(struct pass *pass, const char *id, const char *sent, bool *ret_awaited,
 		      struct error *err)
 {
@@ -117,7 +129,7 @@ int container_await_stops(struct pass *pass, int64_t since_s, bool *ret_awaited,
 
 	*ret_awaited = false;
 	json_object_foreach (signals.sent, id, sent) {
-		if (rc == 0)
+		if (rc == 0 && is_ours(pass, id))
 			rc = await_stop(pass, id, json_string_value(sent), ret_awaited, err);
 	}
 	json_decref(signals.sent);
