@@ -96,10 +96,14 @@ bool inspect_is(const json_t *inspect, const char *status)
 	return strcmp(inspect_status(inspect), status) == 0;
 }
 
+bool state_is_live(const char *state)
+{
+	return str_eq(state, "running") || str_eq(state, "paused") || str_eq(state, "restarting");
+}
+
 bool inspect_is_live(const json_t *inspect)
 {
-	return inspect_is(inspect, "running") || inspect_is(inspect, "paused") ||
-	       inspect_is(inspect, "restarting");
+	return state_is_live(inspect_status(inspect));
 }
 
 bool inspect_is_later(const char *time, const char *than)

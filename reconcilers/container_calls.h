@@ -34,7 +34,8 @@ const char *inspect_id(const json_t *inspect);
 const char *inspect_name(const json_t *inspect); /* without the leading slash */
 const char *inspect_status(const json_t *inspect);
 const char *inspect_label(const json_t *inspect, const char *label); /* NULL: not there */
-/* running, paused or restarting: there is, or will be in a moment, a process. */
+/* running, paused or restarting: there is, or will be in a moment, a process. NULL: no. */
+bool state_is_live(const char *state);
 bool inspect_is_live(const json_t *inspect);
 bool inspect_is(const json_t *inspect, const char *status);
 /* Of two times of an engine, RFC 3339 in UTC with as many digits as it takes: "...:05Z",
@@ -59,9 +60,9 @@ MUST_CHECK int call_update(struct pass *pass, const char *id, const json_t *body
 MUST_CHECK int call_set_policy(struct pass *pass, const char *id, const char *policy,
 			       struct error *err);
 /* container_stops.c: waits for the end of stops that were asked for since then (seconds, by the
- * engine's clock) and that it is still at, though whoever asked is gone. *ret_awaited: there was
- * one, and what was observed before is out of date. */
-MUST_CHECK int container_await_stops(struct pass *pass, int64_t since_s, bool *ret_awaited,
+ * engine's clock) and that it is still at, though whoever asked is gone. *ret_outdated: what was
+ * observed before is so, since a container has stopped meanwhile. */
+MUST_CHECK int container_await_stops(struct pass *pass, int64_t since_s, bool *ret_outdated,
 				     struct error *err);
 /* Until an engine that is removing it is done. ERROR_TIMEOUT after a minute. */
 MUST_CHECK int call_await_gone(struct pass *pass, const char *id, struct error *err);

@@ -15,13 +15,14 @@
 enum {
 	EVENTS_MAX = 10000,
 	/* The stream ends within a second, but where the engine's clock is being set. */
-	EVENTS_IDLE_MS = 3 * 1000,
+	EVENTS_IDLE_MS = 10 * 1000,
 	EVENTS_LONGEST_MS = 10 * 1000,
 	STOP_SLACK_MS = 5 * 1000, /* beyond the grace period: kill and clean up */
 };
 
 struct signals {
-	json_t *sent; /* container -> the last signal that it has got and outlived */
+	/* container -> [the signals that it has got since it last died] */
+	json_t *sent;
 	size_t count;
 	int64_t until_ms; /* here; the stream has taken long enough */
 };
@@ -39,10 +40,11 @@ static int take_event(void *ctx, const json_t *event, struct error *err)
 		return 1;
 	if (!action || !id)
 		return 0;
+	json_t *got = json_object_get(signals->sent, id);
+	if (!got || strcmp(action, "die") == 0)
+		json_object_set_new(signals->sent, id, got = json_array());
 	if (strcmp(action, "kill") == 0 && json_is_string(signal))
-		json_object_set(signals->sent, id, (json_t *)signal);
-	else if (strcmp(action, "die") == 0)
-		json_object_del(signals->sent, id);
+		json_array_append(got, (json_t *)signal);
 	return 0;
 }
 
@@ -65,72 +67,103 @@ static int read_signals(struct pass *pass, int64_t since_s, struct signals *sign
 	int rc = engine_stream_json(pass->engine, &request, take_event, signals, EVENTS_IDLE_MS,
 				    err);
 	json_decref(request.reply);
-	if (rc == 0 || err->code != ERROR_TIMEOUT)
+	/* What has been is told first: one that was answered, and does not end, has told it. */
+	if (rc == 0 || err->code != ERROR_TIMEOUT || request.status == 0)
 		return rc;
 	error_clear(err);
 	return 0;
 }
 
-static bool is_stop_signal(const json_t *inspect, const char *sent)
+/* The engine's last means is SIGKILL, which may take a while as well. */
+static bool was_told_to_stop(const json_t *inspect, const json_t *sent)
 {
 	const char *own = json_string_value(
 		json_object_get(json_object_get(inspect, "Config"), "StopSignal"));
-	json_t *got = signal_normalize(sent), *stops = signal_normalize(own && *own ? own : "TERM");
-	bool equal = json_equal(got, stops);
+	json_t *stops = signal_normalize(own && *own ? own : "TERM"),
+	       *kill = json_string("SIGKILL");
+	const json_t *signal;
+	bool told = false;
+	size_t i;
 
-	json_decref(got);
+	json_array_foreach (sent, i, signal) {
+		json_t *got = signal_normalize(json_string_value(signal));
+
+		told = told || json_equal(got, stops) || json_equal(got, kill);
+		json_decref(got);
+	}
+	json_decref(kill);
 	json_decref(stops);
-	return equal;
+	return told;
 }
 
 /* Somebody else's may take a signal as it likes, and has any grace period. */
-static bool is_ours(const struct pass *pass, const char *id)
+static const struct object *find_ours(const struct pass *pass, const char *id)
 {
 	for (size_t i = 0; i < pass->observed.count; i++) {
 		const struct object *object = pass->observed.objects[i];
 
 		if (object->ours && str_eq(object->id, id))
-			return true;
+			return object;
 	}
-	return false;
+	return NULL;
 }
 
-static int await_stop(struct pass *pass, const char *id, const char *sent, bool *ret_awaited,
-		      struct error *err)
+static void tell(struct pass *pass, const struct object *object)
 {
-	int64_t deadline_ms = -1;
+	CLEANUP(cleanup_free)
+	char *text = xasprintf("wait: the engine is still stopping container %s, as a drey that is "
+			       "gone had asked",
+			       object->engine_name);
+	struct progress progress = { .host = pass->desired->host->name, .text = text };
+
+	log_debug(pass->log, "a stop is under way container=%.12s", object->id);
+	if (pass->hooks.progress)
+		pass->hooks.progress(pass->hooks.ctx, &progress);
+}
+
+/* All stops have begun by `start_ms`: how long one took to wait for counts for the next. */
+static int await_stop(struct pass *pass, const struct object *object, const json_t *sent,
+		      int64_t start_ms, bool *ret_outdated, struct error *err)
+{
+	bool awaited = false;
 
 	for (;;) {
 		json_t *inspect = NULL;
 
-		if (call_inspect(pass, id, &inspect, err) < 0)
+		if (call_inspect(pass, object->id, &inspect, err) < 0)
 			return -1;
-		bool stops = inspect && inspect_is_live(inspect) && is_stop_signal(inspect, sent);
-		if (stops && deadline_ms < 0) {
-			*ret_awaited = true;
-			deadline_ms = io_now_ms() + call_grace_ms(inspect) + STOP_SLACK_MS;
-			log_debug(pass->log, "a stop is under way container=%.12s", id);
-		}
-		json_decref(inspect);
+		bool live = inspect && inspect_is_live(inspect);
 		/* One that outlives its grace period has not been asked to stop. */
-		if (!stops || io_now_ms() > deadline_ms)
+		bool stops = live && was_told_to_stop(inspect, sent) &&
+			     io_now_ms() <= start_ms + call_grace_ms(inspect) + STOP_SLACK_MS;
+		json_decref(inspect);
+		if (!stops) {
+			*ret_outdated =
+				*ret_outdated || awaited || live != state_is_live(object->state);
 			return 0;
+		}
+		if (!awaited)
+			tell(pass, object);
+		awaited = true;
 		if (call_pause(pass, CONTAINER_POLL_MS, err) < 0)
 			return -1;
 	}
 }
 
-int container_await_stops(struct pass *pass, int64_t since_s, bool *ret_awaited, struct error *err)
+int container_await_stops(struct pass *pass, int64_t since_s, bool *ret_outdated, struct error *err)
 {
 	struct signals signals = { .sent = json_object() };
+	int rc = read_signals(pass, since_s, &signals, err);
+	int64_t start_ms = io_now_ms();
 	const json_t *sent;
 	const char *id;
-	int rc = read_signals(pass, since_s, &signals, err);
 
-	*ret_awaited = false;
+	*ret_outdated = false;
 	json_object_foreach (signals.sent, id, sent) {
-		if (rc == 0 && is_ours(pass, id))
-			rc = await_stop(pass, id, json_string_value(sent), ret_awaited, err);
+		const struct object *object = find_ours(pass, id);
+
+		if (rc == 0 && object)
+			rc = await_stop(pass, object, sent, start_ms, ret_outdated, err);
 	}
 	json_decref(signals.sent);
 	return rc < 0 ? error_wrap(err, "see which containers are being stopped") : 0;

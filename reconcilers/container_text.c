@@ -226,6 +226,20 @@ const struct codec codec_restart = { .encode = encode_restart, .decode = decode_
 
 /* --- stop --- */
 
+/* The engine's names (moby/sys, signal/signal_linux.go): half of them are told from the first on,
+ * half from the last. Its numbers are the kernel's, of which a C library may keep some back. */
+enum { REALTIME_FIRST = 34, REALTIME_HALF = 49, REALTIME_LAST = 64 };
+
+static json_t *realtime_signal(int number)
+{
+	int from_first = number - REALTIME_FIRST, from_last = REALTIME_LAST - number;
+
+	if (from_first == 0 || from_last == 0)
+		return json_string(from_first == 0 ? "SIGRTMIN" : "SIGRTMAX");
+	return number <= REALTIME_HALF ? json_sprintf("SIGRTMIN+%d", from_first)
+				       : json_sprintf("SIGRTMAX-%d", from_last);
+}
+
 json_t *signal_normalize(const char *name)
 {
 	char upper[32];
@@ -237,6 +251,8 @@ json_t *signal_normalize(const char *name)
 	long number = strtol(name, &end, 10);
 	if (!*end && number > 0 && number < NSIG && sigabbrev_np((int)number))
 		return json_sprintf("SIG%s", sigabbrev_np((int)number));
+	if (!*end && number >= REALTIME_FIRST && number <= REALTIME_LAST)
+		return realtime_signal((int)number);
 	for (size_t i = 0; i <= len; i++)
 		upper[i] = (char)toupper((unsigned char)name[i]);
 	return json_sprintf("%s%s", str_has_prefix(upper, "SIG") ? "" : "SIG", upper);

@@ -493,8 +493,9 @@ static int executed_exit(const struct session *session)
 		const struct results *results = &visit->results;
 
 		begun += results->done + results->failed;
+		/* One with nothing to skip had nothing to do by a plan that no longer held. */
 		if (visit->err.code == ERROR_CONFLICT || visit->err.code == ERROR_REFUSED)
-			refused += results->skipped;
+			refused += results->skipped + visit->planned;
 		else
 			begun += results->skipped;
 		bad += results->failed + results->refused + results->blocked;

@@ -268,6 +268,25 @@ static void on_result(void *ctx, const struct result *result)
 	post_visit(ctx, MESSAGE_RESULT, result);
 }
 
+bool max_failures_reached(const struct max_failures *max, size_t failed, size_t hosts)
+{
+	if (max->percent > 0)
+		return failed > 0 && failed * 100 >= (size_t)max->percent * hosts;
+	return failed >= (size_t)(max->number > 0 ? max->number : 1);
+}
+
+static int on_admit(void *ctx, struct error *err)
+{
+	struct fleet *fleet = ((struct member *)ctx)->fleet;
+	size_t failed = atomic_load(&fleet->failed);
+
+	if (!max_failures_reached(&fleet->options.max_failures, failed, fleet->count))
+		return 0;
+	return error_set(err, ERROR_REFUSED,
+			 "not begun, since changes failed on %zu host%s (--max-failures)", failed,
+			 failed == 1 ? "" : "s");
+}
+
 static void plan_member(struct member *member)
 {
 	struct fleet *fleet = member->fleet;
@@ -280,6 +299,7 @@ static void plan_member(struct member *member)
 		.purpose = fleet->options.purpose,
 		.lock_timeout_ms = fleet->options.lock_timeout_ms,
 		.replan = fleet->options.replan,
+		.admit = on_admit,
 		.hooks = {
 			.ctx = member,
 			.progress = on_progress,
@@ -318,33 +338,15 @@ static bool has_failed(const struct visit *visit)
 	return false;
 }
 
-bool max_failures_reached(const struct max_failures *max, size_t failed, size_t hosts)
-{
-	if (max->percent > 0)
-		return failed > 0 && failed * 100 >= (size_t)max->percent * hosts;
-	return failed >= (size_t)(max->number > 0 ? max->number : 1);
-}
-
 static void execute_member(struct member *member)
 {
-	struct fleet *fleet = member->fleet;
 	struct visit *visit = &member->visit;
-	size_t failed = atomic_load(&fleet->failed);
-	struct error why = ERROR_INIT;
 
 	if (!visit->planned)
 		return;
-	if (plan_changes_anything(&visit->plan) &&
-	    max_failures_reached(&fleet->options.max_failures, failed, fleet->count)) {
-		error_set(&why, ERROR_REFUSED,
-			  "not begun, since changes failed on %zu host%s (--max-failures)", failed,
-			  failed == 1 ? "" : "s");
-		visit_skip(visit, &why);
-	} else {
-		visit_execute(visit, on_result, member);
-		if (has_failed(visit))
-			atomic_fetch_add(&fleet->failed, 1);
-	}
+	visit_execute(visit, on_result, member);
+	if (has_failed(visit))
+		atomic_fetch_add(&member->fleet->failed, 1);
 	post_visit(member, MESSAGE_EXECUTED, NULL);
 }
 

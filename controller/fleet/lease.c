@@ -236,7 +236,8 @@ static int judge(struct lease *lease, struct lease_holder *holder, bool *ret_our
 static int try_once(struct lease *lease, const struct lease_options *options,
 		    struct lease_holder *ret_holder, bool *ret_taken, struct error *err)
 {
-	json_t *body = lease_holder_body(options->purpose, lease->uid), *reply = NULL;
+	json_t *body = lease_holder_body(options->purpose, lease->uid, lease->broken_since_s);
+	json_t *reply = NULL;
 	int rc = empty_image_create_container(&lease->image, lease->engine, LEASE_NAME, body,
 					      &reply, err);
 
@@ -279,8 +280,12 @@ static int break_if_stale(struct lease *lease, const struct lease_holder *holder
 /* The first of them began before the others. */
 static void remember_broken(struct lease *lease, const struct lease_holder *holder)
 {
-	if (!lease->broken_since_s && !engine_parse_time(holder->since, &lease->broken_since_s))
-		lease->broken_since_s = 0;
+	int64_t since_s = holder->void_since_s;
+
+	if (since_s <= 0 && !engine_parse_time(holder->since, &since_s))
+		return;
+	if (!lease->broken_since_s || since_s < lease->broken_since_s)
+		lease->broken_since_s = since_s;
 }
 
 bool lease_was_void(const struct lease *lease, int64_t *ret_since_s)
@@ -381,16 +386,27 @@ int lease_take(struct engine *engine, const struct lease_options *options, struc
 	return 0;
 }
 
+static void end(struct lease *lease)
+{
+	stop_beats(lease);
+	engine_set_guard(lease->engine, NULL, NULL);
+}
+
 void lease_release(struct lease *lease)
 {
 	struct error ignored = ERROR_INIT;
 
 	if (!lease)
 		return;
-	stop_beats(lease);
-	engine_set_guard(lease->engine, NULL, NULL);
+	end(lease);
 	/* By its ID: where another holds it by now, that one is not touched. */
 	(void)!remove_container(lease->engine, lease->id, &ignored);
 	empty_image_settle(&lease->image, lease->engine);
+	free_lease(lease);
+}
+
+void lease_abandon(struct lease *lease)
+{
+	end(lease);
 	free_lease(lease);
 }

@@ -43,8 +43,11 @@ MUST_CHECK int lease_take(struct engine *engine, const struct lease_options *opt
 			  struct lease **ret_lease, struct error *err);
 /* Takes NULL. Frees the lease even when the engine can't be told: it is stale soon enough. */
 void lease_release(struct lease *lease);
+/* The same, but leaves it on the engine, for whoever finds it void to know what this holder knew
+ * of the one before (lease_was_void()), and could not see to. */
+void lease_abandon(struct lease *lease);
 /* The one before was taken away from somebody who is gone, who had it since then (seconds, by the
- * engine's clock). */
+ * engine's clock), or since whom it had been taken away from, and so on. */
 bool lease_was_void(const struct lease *lease, int64_t *ret_since_s);
 /* The holder may go on; else -1, ERROR_CANCELLED, and the text says why not. */
 MUST_CHECK int lease_check(const struct lease *lease, struct error *err);

@@ -21,6 +21,7 @@
 #define LABEL_PID_NAMESPACE LABEL_LEASE ".pid-namespace"
 #define LABEL_START LABEL_LEASE ".start"
 #define LABEL_PURPOSE LABEL_LEASE ".purpose"
+#define LABEL_VOID_SINCE LABEL_LEASE ".void-since"
 
 enum { TAR_BLOCK = 512, TAR_MTIME = 136, TAR_MTIME_SIZE = 12, TAR_TYPE = 156, IDLE_MS = 30 * 1000 };
 
@@ -77,20 +78,21 @@ static void read_pid_namespace(char *name, size_t size)
 	name[len > 0 ? len : 0] = '\0';
 }
 
-json_t *lease_holder_body(const char *purpose, const char *uid)
+json_t *lease_holder_body(const char *purpose, const char *uid, int64_t void_since_s)
 {
-	char host[65] = "", boot[40], pid_namespace[40], pid[24], start[24];
+	char host[65] = "", boot[40], pid_namespace[40], pid[24], start[24], since[24];
 
 	gethostname(host, sizeof(host) - 1);
 	read_boot(boot, sizeof(boot));
 	read_pid_namespace(pid_namespace, sizeof(pid_namespace));
 	snprintf(pid, sizeof(pid), "%lld", (long long)getpid());
 	snprintf(start, sizeof(start), "%lld", start_of(getpid()));
-	return json_pack("{s:[s], s:b, s:{s:s}, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "Cmd",
+	snprintf(since, sizeof(since), "%lld", (long long)void_since_s);
+	return json_pack("{s:[s], s:b, s:{s:s}, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "Cmd",
 			 "never-started", "NetworkDisabled", 1, "HostConfig", "NetworkMode", "none",
 			 "Labels", LABEL_LEASE, uid, LABEL_HOST, host, LABEL_BOOT, boot, LABEL_PID,
 			 pid, LABEL_PID_NAMESPACE, pid_namespace, LABEL_START, start, LABEL_PURPOSE,
-			 purpose);
+			 purpose, LABEL_VOID_SINCE, since);
 }
 
 static void copy(char *to, size_t size, const json_t *from)
@@ -117,6 +119,7 @@ int lease_holder_read(const json_t *inspect, struct lease_holder *ret_holder)
 	*ret_holder = (struct lease_holder){
 		.pid = number(json_object_get(labels, LABEL_PID)),
 		.start_ticks = number(json_object_get(labels, LABEL_START)),
+		.void_since_s = number(json_object_get(labels, LABEL_VOID_SINCE)),
 	};
 	snprintf(ret_holder->id, sizeof(ret_holder->id), "%s", id);
 	copy(ret_holder->uid, sizeof(ret_holder->uid), json_object_get(labels, LABEL_LEASE));

@@ -11,12 +11,15 @@ struct lease_holder {
 	char host[65], purpose[65], boot[40], pid_namespace[40];
 	long long pid, start_ticks; /* start: field 22 of proc(5)'s stat */
 	char since[40];		    /* RFC 3339, the engine's clock */
+	/* Whom it was taken away from had it since then, by the same clock; none: 0 or less. */
+	long long void_since_s;
 };
 
 /* Random: a lease of its own for each time. */
 void lease_holder_uid(char ret_uid[33]);
-/* Body of POST /containers/create that makes this process the holder. New reference. */
-json_t *lease_holder_body(const char *purpose, const char *uid);
+/* Body of POST /containers/create that makes this process the holder; void_since_s as above. New
+ * reference. */
+json_t *lease_holder_body(const char *purpose, const char *uid, int64_t void_since_s);
 /* Of what inspect says; -1: the container is not drey's. Texts are fit to be printed. */
 MUST_CHECK int lease_holder_read(const json_t *inspect, struct lease_holder *ret_holder);
 /* "another drey (apply, process 12 on ci-1) has been changing this engine since ..." */

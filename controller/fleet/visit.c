@@ -32,7 +32,8 @@ static void on_waits(void *ctx, const char *why)
 		hooks->progress(hooks->ctx, &progress);
 }
 
-/* Of a drey that died. An engine that can't tell of them is none that can't be changed. */
+/* Of a drey that died. An engine that can't tell of them is none that can't be changed. Who could
+ * not wait for them leaves it to the next. */
 static int await_stops(struct visit *visit, struct error *err)
 {
 	int64_t since_s;
@@ -40,29 +41,34 @@ static int await_stops(struct visit *visit, struct error *err)
 	if (!lease_was_void(visit->lease, &since_s) ||
 	    container_await_stops(&visit->pass, since_s, &visit->outdated, err) == 0)
 		return 0;
-	if (call_is_lost(err) || err->code == ERROR_CANCELLED)
+	if (call_is_lost(err) || err->code == ERROR_CANCELLED) {
+		lease_abandon(visit->lease);
+		visit->lease = NULL;
 		return -1;
+	}
 	log_debug(visit->options.log, "%s host=%s", err->text, visit->host->name);
 	error_clear(err);
 	return 0;
 }
 
-int visit_begin_change(struct visit *visit, struct error *err)
+static int take_lease(struct visit *visit, int timeout_ms, struct error *err)
 {
 	struct lease_options options = {
 		.purpose = visit->options.purpose ? visit->options.purpose : "drey",
-		.timeout_ms = visit->options.lock_timeout_ms,
+		.timeout_ms = timeout_ms,
 		.ctx = visit,
 		.cancelled = is_cancelled,
 		.waits = on_waits,
 	};
 
-	if (lease_take(visit->pass.engine, &options, &visit->lease, err) < 0)
+	return lease_take(visit->pass.engine, &options, &visit->lease, err);
+}
+
+int visit_begin_change(struct visit *visit, struct error *err)
+{
+	if (take_lease(visit, visit->options.lock_timeout_ms, err) < 0)
 		return -1;
-	if (await_stops(visit, err) == 0)
-		return 0;
-	visit_end_change(visit);
-	return -1;
+	return await_stops(visit, err);
 }
 
 void visit_end_change(struct visit *visit)
@@ -184,31 +190,32 @@ static int begin(struct visit *visit, struct error *err)
 {
 	if (!plan_changes_anything(&visit->plan))
 		return 0;
+	if (visit->options.admit && visit->options.admit(visit->options.hooks.ctx, err) < 0)
+		return -1;
 	if (visit_begin_change(visit, err) < 0)
 		return -1;
 	return follow_moves(visit, err);
 }
 
-/* What a drey that died left of its lease and its helpers goes even where there is nothing to
- * change. */
+/* What a drey that died left of its lease, its helpers and its stops is seen to even where there is
+ * nothing to change: who knows, there is then. */
 static int clear_leavings(struct visit *visit, struct error *err)
 {
 	const struct pass_hooks *hooks = &visit->pass.hooks;
 	const struct observed *observed = &visit->pass.observed;
 	struct error ignored = ERROR_INIT;
-	int rc = 0;
 
 	if (!visit->pass.writes || !(observed->leased || observed->helped))
 		return 0;
-	int timeout_ms = visit->options.lock_timeout_ms;
-	visit->options.lock_timeout_ms = 0;
-	if (visit_begin_change(visit, &ignored) < 0)
+	if (take_lease(visit, 0, &ignored) < 0) {
 		log_debug(visit->options.log, "%s host=%s", ignored.text, visit->host->name);
-	else if (hooks->settle)
+		return 0;
+	}
+	if (await_stops(visit, err) < 0)
+		return -1;
+	if (hooks->settle)
 		hooks->settle(hooks->ctx, &visit->pass);
-	visit->options.lock_timeout_ms = timeout_ms;
-	if (visit->lease && visit->outdated && visit->options.replan)
-		rc = follow_moves(visit, err);
+	int rc = visit->outdated ? follow_moves(visit, err) : 0;
 	visit_end_change(visit);
 	return rc;
 }
@@ -237,12 +244,6 @@ void visit_execute(struct visit *visit, void (*done)(void *ctx, const struct res
 	if (visit->lease && visit->err.code == ERROR_NONE)
 		(void)!lease_check(visit->lease, &visit->err);
 	visit_end_change(visit);
-}
-
-void visit_skip(struct visit *visit, const struct error *why)
-{
-	visit->err = *why;
-	plan_skip(&visit->plan, visit->arena, why, &visit->results);
 }
 
 void visit_done(struct visit *visit)

@@ -20,6 +20,9 @@ struct visit_options {
 	bool write;	     /* recovery of interrupted replacements is allowed */
 	const char *purpose; /* what for, as others who wait are told: "apply" */
 	int lock_timeout_ms; /* how long another drey's lease of the engine is waited for */
+	/* May changes begin on this host, by what became of those on others? -1 and *err: no. Gets
+	 * the hooks' ctx; NULL: yes. */
+	int (*admit)(void *ctx, struct error *err);
 	/* The plan may be made anew where another drey changed the host since: nobody was asked
 	 * about this very one. Else such a host is left alone. */
 	bool replan;
@@ -56,6 +59,4 @@ void visit_end_change(struct visit *visit);
  * plan saw, nothing is begun: the results are OUTCOME_SKIPPED, and visit->err says why. */
 void visit_execute(struct visit *visit, void (*done)(void *ctx, const struct result *result),
 		   void *ctx);
-/* The same for a plan that is not to be begun. */
-void visit_skip(struct visit *visit, const struct error *why);
 void visit_done(struct visit *visit);

@@ -529,6 +529,7 @@ static int watch_idle(struct run *run)
 		return left_ms > 60 * 1000 ? 60 * 1000 : (int)left_ms;
 	error_set(&t->request->err, ERROR_TIMEOUT, "nothing came from %s %s for %d ms",
 		  t->request->method, t->request->path, limit_ms);
+	t->request->status = (int)status_of(t->easy);
 	drop(run, t);
 	return 0;
 }

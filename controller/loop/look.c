@@ -523,7 +523,7 @@ static void act(struct loop_host *host)
 	visit_execute(&look->visit, on_result, host);
 	tell_results(look, holds);
 	/* Another drey is changing the engine, or has just done so. */
-	if (look->visit.results.skipped > 0)
+	if (look->visit.results.skipped > 0 || look->visit.err.code == ERROR_CONFLICT)
 		report_retry(look->report, LOOP_HELD_MS);
 }
 

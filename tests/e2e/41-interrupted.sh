@@ -132,35 +132,3 @@ docker_on_h1 rm job >/dev/null
 rm m/job.yaml
 check lost
 expect_exit 0 "$DREY" diff -f m
-
-# drey dies while the engine stops what takes its time: the next run waits for the end of that, and then sees what there is.
-slow() { # slow NAME IMAGE
-	cat >m/slow.yaml <<-END
-		apiVersion: drey/v1
-		kind: Container
-		metadata: { name: slow }
-		spec:
-		  image: $1
-		  monitor: 200ms
-		  command: [sh, -c, 'trap "touch /tmp/asked; sleep 4; exit 0" TERM; touch /tmp/up; while :; do sleep 0.1; done']
-		  labels: { was: "$2" }
-	END
-}
-die_in_stop() {
-	"$DREY" apply -f m --yes >out.died 2>&1 &
-	local pid=$!
-	wait_until 30 docker_on_h1 exec "$1" test -e /tmp/asked
-	kill -9 "$pid"
-	wait "$pid" || :
-}
-slow busy:1 first
-expect_exit 0 "$DREY" apply -f m --yes
-wait_until 10 docker_on_h1 exec slow test -e /tmp/up
-old=$(container_field h1 slow .Id)
-slow busy:1 second
-die_in_stop slow
-slow busy:1 first
-expect_exit 0 "$DREY" apply -f m --yes
-assert_eq "$(container_field h1 slow '.Id + " " + .State.Status')" "$old running"
-[ "$(container_field h1 slow .State.FinishedAt)" != 0001-01-01T00:00:00Z ] || fail 'the stop that was under way was not waited for'
-expect_exit 0 "$DREY" diff -f m

@@ -179,6 +179,12 @@ Test(container_codec, spellings)
 	expect_json(signal_normalize("9"), "'SIGKILL'");
 	expect_json(signal_normalize("term"), "'SIGTERM'");
 	expect_json(signal_normalize("SIGRTMIN+3"), "'SIGRTMIN+3'");
+	expect_json(signal_normalize("34"), "'SIGRTMIN'");
+	expect_json(signal_normalize("37"), "'SIGRTMIN+3'");
+	expect_json(signal_normalize("49"), "'SIGRTMIN+15'");
+	expect_json(signal_normalize("50"), "'SIGRTMAX-14'");
+	expect_json(signal_normalize("64"), "'SIGRTMAX'");
+	expect_json(signal_normalize("65"), "'SIG65'");
 	expect_json(capability_normalize("all"), "'ALL'");
 	expect_json(capability_normalize("cap_Sys_Admin"), "'CAP_SYS_ADMIN'");
 	expect_json(security_normalize("no-new-privileges=false"), "'no-new-privileges:false'");

@@ -10,7 +10,7 @@
 /* The holder that this process would be, as an engine's inspect shows it. */
 static struct lease_holder holder_now(void)
 {
-	json_t *body = lease_holder_body("apply", "0123456789abcdef0123456789abcdef");
+	json_t *body = lease_holder_body("apply", "0123456789abcdef0123456789abcdef", 1700000000);
 	json_t *inspect =
 		json_pack("{s:s, s:s, s:{s:O}}", "Id", "abc", "Created", "2026-01-02T03:04:05.678Z",
 			  "Config", "Labels", json_object_get(body, "Labels"));
@@ -30,6 +30,7 @@ Test(lease_holder, is_told_by_its_labels)
 	gethostname(host, sizeof(host) - 1);
 	cr_expect_str_eq(holder.uid, "0123456789abcdef0123456789abcdef");
 	cr_expect_eq(holder.pid, getpid());
+	cr_expect_eq(holder.void_since_s, 1700000000);
 	lease_holder_describe(&holder, text, sizeof(text));
 	snprintf(wanted, sizeof(wanted),
 		 "another drey (apply, process %d on %s) has been changing this engine since "
