@@ -28,6 +28,13 @@ static bool is_control(const char *data, size_t n)
 	return n == 2 && first == 0xc2 && (unsigned char)data[1] < 0xa0;
 }
 
+/* "##[command]" is one to a runner of GitHub Actions, wherever in a line it stands
+ * (actions/runner, src/Runner.Common/ActionCommand.cs). */
+static bool opens_command(const char *out, size_t used, char c)
+{
+	return c == '[' && used >= 2 && out[used - 1] == '#' && out[used - 2] == '#';
+}
+
 static bool is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -53,7 +60,7 @@ char *printable_copy(char *out, size_t room, const char *data, size_t len)
 
 		if (!sound)
 			n = 1;
-		if (!sound || is_control(data, n))
+		if (!sound || is_control(data, n) || opens_command(out, used, *data))
 			from = &one;
 		size_t put = from == &one ? 1 : n;
 		/* Every step leaves room for the mark, so there is some when the cut comes. */

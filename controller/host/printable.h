@@ -5,6 +5,6 @@
 #include <stddef.h>
 
 /* Copies at most `len` bytes of `data` into `out` (of `room` bytes, NUL-terminated): control
- * characters and what is not UTF-8 become '?', line ends a space; a cut ends with "…" and splits
- * no character. Leading and trailing white space is dropped. Returns `out`. */
+ * characters, what is not UTF-8 and the '[' of "##[" become '?', line ends a space; a cut ends with
+ * "…" and splits no character. Leading and trailing white space is dropped. Returns `out`. */
 char *printable_copy(char *out, size_t room, const char *data, size_t len);

@@ -229,6 +229,11 @@ void text_escape(const char *text, struct str *out)
 			str_printf(out, "\\x%02x", *s++);
 			continue;
 		}
+		if (strncmp((const char *)s, "##[", 3) == 0) {
+			str_append(out, "#\\x23");
+			s += 2;
+			continue;
+		}
 		if (!is_control(point))
 			str_append_n(out, s, len);
 		else if (point < 0x80)

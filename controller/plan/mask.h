@@ -19,5 +19,6 @@ bool mask_after(const struct action *action, const struct change *change);
 char *mask_path(const struct action *action, const struct change *change);
 
 /* Appends text with C0, DEL, C1, bidirectional controls and line separators as \xNN or \u{N}, and
- * bytes that are not UTF-8 as \xNN: a name on a host must not drive the reader's terminal. */
+ * bytes that are not UTF-8 as \xNN: a name on a host must not drive the reader's terminal. Nor a
+ * CI runner, to which "##[command]" is one anywhere in a line: its second # is \x23. */
 void text_escape(const char *text, struct str *out);

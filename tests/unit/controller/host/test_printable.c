@@ -33,6 +33,11 @@ Test(printable, nothing_steers_a_terminal)
 	expect("  two\r\nlines\n", 100, "two  lines");
 }
 
+Test(printable, nothing_steers_a_ci_runner)
+{
+	expect("a ##[add-mask]b ###[c] ## [d] ##", 100, "a ##?add-mask]b ###?c] ## [d] ##");
+}
+
 Test(printable, cuts_between_characters)
 {
 	expect("0123456789", 11, "0123456789");

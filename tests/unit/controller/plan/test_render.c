@@ -296,6 +296,16 @@ Test(render, foreign_names_do_not_drive_the_terminal)
 	cr_expect(text_has("name \\u{202e} gpj \\u{9b} \\xff"));
 }
 
+Test(render, foreign_names_do_not_drive_a_ci_runner)
+{
+	struct str out;
+
+	str_init(&out, 0);
+	text_escape("a ##[add-mask]b ###[c] ## [d] ##", &out);
+	cr_expect_str_eq(out.data, "a #\\x23[add-mask]b ##\\x23[c] ## [d] ##");
+	str_done(&out);
+}
+
 Test(render, leaves_ordinary_text_alone)
 {
 	struct str out;
