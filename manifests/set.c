@@ -565,3 +565,41 @@ const struct resource *desired_find(const struct desired *desired, const char *k
 			return desired->resources[i];
 	return NULL;
 }
+
+struct trail {
+	const struct desired *desired;
+	json_t *seen; /* "Kind/name" */
+	VEC(const struct resource *) open;
+};
+
+static void follow(void *ctx, const char *kind, const char *name, const char *path)
+{
+	struct trail *trail = ctx;
+	const struct resource *next = desired_find(trail->desired, kind, name);
+	CLEANUP(cleanup_free) char *key = xasprintf("%s/%s", kind, name);
+
+	(void)path;
+	if (!next || json_object_get(trail->seen, key))
+		return;
+	json_object_set_new(trail->seen, key, json_true());
+	vec_push(&trail->open, next);
+}
+
+bool desired_leads_to(const struct desired *desired, const struct resource *from,
+		      const struct resource *to)
+{
+	struct trail trail = { .desired = desired, .seen = json_object() };
+	bool found = false;
+
+	vec_push(&trail.open, from);
+	while (!found && trail.open.count > 0) {
+		const struct resource *at = trail.open.items[--trail.open.count];
+
+		schema_references(at->kind->spec, at->spec, follow, &trail);
+		VEC_FOREACH (const struct resource *const *, next, &trail.open)
+			found = found || *next == to;
+	}
+	vec_done(&trail.open);
+	json_decref(trail.seen);
+	return found;
+}

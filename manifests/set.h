@@ -85,6 +85,9 @@ struct desired {
 const struct desired *set_desired(const struct manifest_set *set, const char *host);
 const struct resource *desired_find(const struct desired *desired, const char *kind,
 				    const char *name);
+/* Does `from` refer to `to`, or to what refers to it, and so on? Both of this host. */
+bool desired_leads_to(const struct desired *desired, const struct resource *from,
+		      const struct resource *to);
 
 /* Does the host match the selector "key=value,key!=value,key" (Kubernetes' equality-based form,
  * on metadata.labels)? ERROR_INVALID for a malformed selector. */

@@ -9,7 +9,7 @@
 
 static int start(struct pass *pass, const struct action *action, const char *id, struct error *err)
 {
-	if (container_wait_dependencies(pass, action, err) < 0)
+	if (container_wait_dependencies(pass, action, NULL, err) < 0)
 		return -1;
 	container_step(pass, action, "start");
 	if (container_bring_up(pass, action, action->want, id, err) < 0)
@@ -51,7 +51,7 @@ static int sync_running(struct pass *pass, const struct action *action, const js
 		if (!action->restart)
 			return 0;
 		/* It serves on until all is there that it needs. */
-		if (container_wait_dependencies(pass, action, err) < 0)
+		if (container_wait_dependencies(pass, action, NULL, err) < 0)
 			return -1;
 		container_step(pass, action, "stop, to start it again");
 		if (container_stop(pass, action, action->want, id, err) < 0)

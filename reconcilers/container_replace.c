@@ -503,7 +503,7 @@ static int prepare(struct replacement *r, struct error *err)
 	if (sharers_prepare(r, err) < 0)
 		return -1;
 	if (strcmp(container_wanted_state(action->want), "stopped") != 0 &&
-	    container_wait_dependencies(r->pass, action, err) < 0)
+	    container_wait_dependencies(r->pass, action, NULL, err) < 0)
 		return -1;
 	/* Again: the wait may have been a long one. */
 	if (look_at_old(r, err) < 0)

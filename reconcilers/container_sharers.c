@@ -163,12 +163,20 @@ int sharers_back_up(const struct replacement *r, struct error *err)
 	return 0;
 }
 
-static int switch_one(struct replacement *sharer, struct error *err)
+bool sharers_precede(const struct replacement *r, const struct resource *want)
+{
+	for (size_t i = 0; i < r->sharer_count; i++)
+		if (r->sharers[i].action->want == want)
+			return false;
+	return desired_leads_to(r->pass->desired, want, r->action->want);
+}
+
+static int switch_one(const struct replacement *r, struct replacement *sharer, struct error *err)
 {
 	const struct action *action = sharer->action;
 
 	if (strcmp(container_wanted_state(action->want), "stopped") != 0 &&
-	    container_wait_dependencies(sharer->pass, action, err) < 0)
+	    container_wait_dependencies(sharer->pass, action, r, err) < 0)
 		return -1;
 	if (replacement_create(sharer, err) < 0)
 		return -1;
@@ -180,7 +188,7 @@ int sharers_switch(struct replacement *r, struct error *err)
 	for (size_t i = 0; i < r->sharer_count; i++) {
 		struct replacement *sharer = &r->sharers[i];
 
-		if (sharer->action->want && switch_one(sharer, err) < 0)
+		if (sharer->action->want && switch_one(r, sharer, err) < 0)
 			return error_wrap(err, "%s, which shares its namespaces", name_of(sharer));
 	}
 	return 0;

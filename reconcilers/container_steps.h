@@ -45,9 +45,12 @@ MUST_CHECK int container_gate(struct pass *pass, const struct resource *want, co
  * running, which is success. */
 MUST_CHECK int container_wait_completed(struct pass *pass, const struct resource *want,
 					const char *id, struct error *err);
-/* Waits for what depends_on names. */
+struct replacement;
+
+/* Waits for what depends_on names. `along`: the replacement that it goes along with as a sharer,
+ * or NULL. */
 MUST_CHECK int container_wait_dependencies(struct pass *pass, const struct action *action,
-					   struct error *err);
+					   const struct replacement *along, struct error *err);
 
 /* --- container_replace.c --- */
 
@@ -113,6 +116,9 @@ MUST_CHECK int sharers_prepare(struct replacement *replacement, struct error *er
 MUST_CHECK int sharers_stop(const struct replacement *replacement, struct error *err);
 MUST_CHECK int sharers_back_up(const struct replacement *replacement, struct error *err);
 /* Once what they share runs: creates the new ones and leads each through its gate. */
+/* Comes before `want` whatever else does, since that refers to what is replaced: a sharer does not
+ * wait for it. */
+bool sharers_precede(const struct replacement *replacement, const struct resource *want);
 MUST_CHECK int sharers_switch(struct replacement *replacement, struct error *err);
 MUST_CHECK int sharers_finish(struct replacement *replacement, struct error *err);
 MUST_CHECK int sharers_undo(struct replacement *replacement, struct error *err);

@@ -295,7 +295,8 @@ static int wait_dependency(struct pass *pass, const struct dependency *dependenc
 	}
 }
 
-int container_wait_dependencies(struct pass *pass, const struct action *action, struct error *err)
+int container_wait_dependencies(struct pass *pass, const struct action *action,
+				const struct replacement *along, struct error *err)
 {
 	const json_t *all = resource_get(action->want, "depends_on");
 	const json_t *entry;
@@ -313,7 +314,8 @@ int container_wait_dependencies(struct pass *pass, const struct action *action, 
 		};
 
 		/* Its own action has started it, or it is as it should be. */
-		if (strcmp(dependency.condition, "service_started") == 0)
+		if (strcmp(dependency.condition, "service_started") == 0 ||
+		    (along && want && sharers_precede(along, want)))
 			continue;
 		container_step(
 			pass, action,

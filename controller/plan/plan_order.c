@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "controller/plan/plan_internal.h"
+#include "reconcilers/container.h"
 
 static bool is_removal(const struct candidate *candidate)
 {
@@ -86,6 +87,56 @@ static void add_edges(struct draft *draft, size_t index)
 	}
 }
 
+static bool leads_to(const struct draft *draft, size_t from, size_t to, bool *seen)
+{
+	const struct candidate *candidate = &draft->items[from];
+
+	if (from == to)
+		return true;
+	if (seen[from])
+		return false;
+	seen[from] = true;
+	VEC_FOREACH (const size_t *, at, &candidate->after)
+		if (leads_to(draft, *at, to, seen))
+			return true;
+	VEC_FOREACH (const size_t *, at, &candidate->after_optional)
+		if (leads_to(draft, *at, to, seen))
+			return true;
+	return false;
+}
+
+/* Who is made anew takes those along that share its namespaces: what these need comes first, or
+ * they would wait for it in vain, unless it needs that one itself. */
+static void precede_sharers(struct draft *draft, size_t index)
+{
+	struct candidate *provider = &draft->items[index];
+	const struct object *have = provider->action.have;
+
+	if (provider->action.verdict != VERDICT_REPLACE ||
+	    strcmp(provider->action.kind->name, "Container") != 0)
+		return;
+	for (size_t i = 0; i < draft->declared; i++) {
+		const struct candidate *sharer = &draft->items[i];
+
+		if (!sharer->action.have || sharer->action.kind != provider->action.kind ||
+		    !container_shares(sharer->action.have, have->id, have->engine_name))
+			continue;
+		VEC_FOREACH (const struct need *, need, &sharer->needs) {
+			const struct candidate *other = &draft->items[need->index];
+
+			if (!other->selected || !acts(other) || is_removal(other))
+				continue;
+			bool *seen = arena_alloc(draft->arena, draft->count * sizeof(*seen));
+			if (leads_to(draft, need->index, index, seen))
+				continue;
+			if (need->optional)
+				vec_push(&provider->after_optional, need->index);
+			else
+				vec_push(&provider->after, need->index);
+		}
+	}
+}
+
 /* Depth first over the edges, so that no reference points forward whatever order they came in.
  * Manifests with a cycle are never loaded. */
 static void place(struct draft *draft, size_t index, bool *seen, size_t *order, size_t *count)
@@ -155,6 +206,10 @@ void draft_finish(struct draft *draft, struct plan *ret_plan)
 	for (size_t i = 0; i < draft->count; i++) {
 		if (draft->items[i].selected)
 			add_edges(draft, i);
+	}
+	for (size_t i = 0; i < draft->declared; i++) {
+		if (draft->items[i].selected)
+			precede_sharers(draft, i);
 	}
 	count = order_candidates(draft, order);
 	*ret_plan = (struct plan){

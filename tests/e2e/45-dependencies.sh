@@ -106,6 +106,20 @@ write_document m Container tail 'image: busy:1' 'restart: always' 'network_mode:
 apply 0 m
 diff_exits 0 m
 
+# What a sharer waits for comes before what it shares, or else after it: neither is waited for in vain.
+health='healthcheck: { test: [CMD, "true"], interval: 200ms }'
+write_document m Container web 'image: busy:1' 'network_mode: host' 'monitor: 200ms' 'restart: always' "$health" \
+	'depends_on: { db: { restart: true } }'
+write_document m Container tail 'image: busy:1' 'restart: always' 'network_mode: "service:web"' \
+	'depends_on: { zeta: { condition: service_healthy }, proxy: { condition: service_healthy }, web: { condition: service_healthy } }'
+write_document m Container zeta 'image: busy:1' 'network_mode: host' "$health"
+write_document m Container proxy 'image: busy:1' 'network_mode: host' "$health" 'depends_on: { web: { condition: service_healthy } }'
+apply 0 m
+diff_exits 0 m
+assert_eq "$(docker_on_h1 exec tail grep -c eth /proc/net/dev)" "$(docker_on_h1 exec web grep -c eth /proc/net/dev)"
+rm m/container-{tail,zeta,proxy}.yaml
+apply 0 m --prune
+
 # A foreign container writes to the volume.
 write_document m Volume data
 write_document m Container writer 'image: busy:1' 'network_mode: host' 'monitor: 200ms' 'volumes: ["data:/data"]'

@@ -72,6 +72,29 @@ static void share(struct object *object, const struct object *provider)
 			       "NetworkMode", json_sprintf("container:%s", provider->id)));
 }
 
+Test(plan, what_sharers_need_comes_before_what_they_share)
+{
+	struct object *vpn = run(want("Container", "vpn", "{'image': 'busy:1'}"));
+	struct object *app = run(want("Container", "app",
+				      "{'image': 'busy:1', 'network_mode': 'service:vpn',"
+				      " 'depends_on': {'zeta': {}, 'proxy': {},"
+				      "                'maybe': {'required': false}}}"));
+
+	share(app, vpn);
+	want("Container", "maybe", "{'image': 'busy:1'}");
+	want("Container", "zeta", "{'image': 'busy:1'}");
+	/* This one is of use with the other alone. */
+	want("Container", "proxy", "{'image': 'busy:1', 'depends_on': {'vpn': {}}}");
+	set_observed(vpn, "hostname", "by-hand");
+	build();
+	expect_verdict("Container", "vpn", VERDICT_REPLACE);
+	cr_expect(comes_after("Container", "vpn", "Container", "zeta"));
+	cr_expect(comes_after("Container", "vpn", "Container", "maybe"));
+	cr_expect_eq(find("Container", "vpn")->after_required, 1);
+	cr_expect(comes_after("Container", "proxy", "Container", "vpn"));
+	cr_expect_not(comes_after("Container", "vpn", "Container", "proxy"));
+}
+
 Test(plan, what_shares_with_a_foreign_container_is_not_replaced_under_it)
 {
 	struct object *vpn = run(want("Container", "vpn", "{'image': 'busy:1'}"));
