@@ -67,6 +67,7 @@ extern const struct schema container_dependency_schema;
 extern const struct codec codec_extra_hosts;
 extern const struct codec codec_networks;
 extern const struct codec codec_mac;
+extern const struct codec codec_addresses;
 extern const struct codec codec_network_mode;
 extern const struct codec codec_namespace; /* ipc, pid */
 /* References of network_mode, ipc and pid: "service:db", "container:db". */

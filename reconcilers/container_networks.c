@@ -61,7 +61,16 @@ static json_t *decode_mac(const struct field *field, const json_t *at, const jso
 	return json_string_length(at) ? mac_normalize(json_string_value(at)) : NULL;
 }
 
+/* Engine 29 keeps addresses in their short form (netip.Addr), older ones as they were written. */
+static json_t *decode_addresses(const struct field *field, const json_t *at, const json_t *whole)
+{
+	(void)field;
+	(void)whole;
+	return map_texts(at, address_normalize);
+}
+
 static const struct codec codec_address = { .decode = decode_address };
+const struct codec codec_addresses = { .decode = decode_addresses };
 const struct codec codec_mac = { .decode = decode_mac };
 
 #define IPV4 "^[0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+$"
@@ -99,6 +108,7 @@ static const struct field endpoint_fields[] = {
 	{ .key = "link_local_ips",
 	  .type = &type_string_set,
 	  .api = "/IPAMConfig/LinkLocalIPs",
+	  .codec = &codec_addresses,
 	  .origin = ORIGIN_ENGINE,
 	  .doc = "Link-local addresses." },
 	{ .key = "mac_address",

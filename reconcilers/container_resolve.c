@@ -55,6 +55,15 @@ static void resolve_mount(const struct pass *pass, json_t *mount)
 		json_object_set_new(tmpfs, "mode", json_string(mode + 1));
 }
 
+static void map_row(json_t *spec, const char *key, json_t *(*normalize)(const char *text))
+{
+	json_t *list = json_object_get(spec, key), *item;
+	size_t i;
+
+	json_array_foreach (list, i, item)
+		json_array_set_new(list, i, normalize(json_string_value(item)));
+}
+
 static void resolve_endpoint(json_t *endpoint)
 {
 	static const char *const addresses[] = { "ipv4_address", "ipv6_address" };
@@ -66,6 +75,7 @@ static void resolve_endpoint(json_t *endpoint)
 		if (address)
 			json_object_set_new(endpoint, addresses[i], address_normalize(address));
 	}
+	map_row(endpoint, "link_local_ips", address_normalize);
 	if (mac)
 		json_object_set_new(endpoint, "mac_address", mac_normalize(mac));
 	/* As the docker command hands it over. */
@@ -203,15 +213,6 @@ static void resolve_volumes_from(const struct pass *pass, json_t *spec)
 
 /* --- spellings --- */
 
-static void map_row(json_t *spec, const char *key, json_t *(*normalize)(const char *text))
-{
-	json_t *list = json_object_get(spec, key), *item;
-	size_t i;
-
-	json_array_foreach (list, i, item)
-		json_array_set_new(list, i, normalize(json_string_value(item)));
-}
-
 static void normalize_expose(json_t *spec)
 {
 	json_t *list = json_object_get(spec, "expose"), *expanded, *item;
@@ -284,6 +285,7 @@ static void normalize(json_t *spec)
 {
 	const char *directory = text(spec, "working_dir"), *signal = text(spec, "stop_signal");
 
+	map_row(spec, "dns", address_normalize);
 	map_row(spec, "cap_add", capability_normalize);
 	map_row(spec, "cap_drop", capability_normalize);
 	map_row(spec, "security_opt", security_normalize);

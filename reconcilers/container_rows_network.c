@@ -103,6 +103,7 @@ static const struct field fields[] = {
 	{ .key = "dns",
 	  .type = &type_strings,
 	  .api = "/HostConfig/Dns",
+	  .codec = &codec_addresses,
 	  .origin = ORIGIN_ENGINE,
 	  .effect = EFFECT_REPLACE,
 	  .example = "[10.0.0.53]",

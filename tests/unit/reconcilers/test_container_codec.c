@@ -157,9 +157,20 @@ Test(container_codec, aliases_are_what_was_asked_for)
 		 "'IPAddress': '10.0.0.3'}}}}",
 		 "{'front': {'aliases': ['www'], 'ipv6_address': '2001:db8::1'}}");
 	observes("networks",
+		 "{'HostConfig': {'NetworkMode': 'front'}, 'NetworkSettings': {'Networks': "
+		 "{'front': {'IPAMConfig': {'LinkLocalIPs': ['FE80:0::1']}}}}}",
+		 "{'front': {'link_local_ips': ['fe80::1']}}");
+	observes("networks",
 		 "{'HostConfig': {'NetworkMode': 'host'}, 'NetworkSettings': {'Networks': {'host': "
 		 "{}}}}",
 		 NULL);
+}
+
+Test(container_codec, name_servers_have_one_spelling)
+{
+	observes("dns", "{'HostConfig': {'Dns': ['2001:DB8:0::35', '10.0.0.53']}}",
+		 "['2001:db8::35', '10.0.0.53']");
+	observes("dns", "{'HostConfig': {'Dns': null}}", NULL);
 }
 
 Test(container_codec, binds_are_mounts_written_as_text)
