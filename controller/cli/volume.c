@@ -211,8 +211,8 @@ static int run_confirm(struct context *context)
 }
 
 static const struct option_row *const confirm_options[] = {
-	&opt_file,  &opt_host,	   &opt_host_selector, &opt_local, &opt_yes,
-	&opt_state, &opt_parallel, &opt_output,	       NULL,
+	&opt_file,     &opt_host,	  &opt_host_selector, &opt_local,  &opt_yes,
+	&opt_parallel, &opt_lock_timeout, &opt_state,	      &opt_output, NULL,
 };
 
 static const struct command volume_confirm = {

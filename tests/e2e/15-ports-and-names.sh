@@ -140,6 +140,27 @@ apply 0 "$m"
 assert_eq "$(container_field h1 web '.Config.Image + " " + .Config.Labels["drey.name"]')" 'web:2 web'
 diff_exits 0 "$m"
 
+echo '# what it writes there when it is told to stop counts as well: it goes on where it was'
+engine h1 POST '/containers/create?name=scribe' '{"Image":"busy:1","HostConfig":{"NetworkMode":"none"},
+	"Cmd":["sh","-c","trap \"touch /late; exit 0\" TERM; while :; do sleep 0.1; done"]}' >/dev/null
+engine h1 POST /containers/scribe/start
+scribe() {
+	write_document "$m" Container scribe 'hosts: [h1]' 'image: busy:2' 'network_mode: none' "$@"
+	adopt "$m/container-scribe.yaml"
+}
+scribe
+id=$(container_field h1 scribe .Id)
+apply 3 "$m" --host h1
+assert_contains "$WORK/stderr" 'has written into its own file system since it was looked at, at its stop perhaps'
+assert_eq "$(container_field h1 scribe '.Id + " " + .State.Status')" "$id running"
+diff_exits 1 "$m" --host h1
+assert_contains "$WORK/stdout" '! Container/scribe'
+scribe 'discard_changes: true'
+apply 0 "$m" --host h1
+assert_eq "$(container_field h1 scribe .Config.Image)" busy:2
+rm "$m/container-scribe.yaml"
+apply 0 "$m" --host h1 --prune
+
 echo '# adopted, and the manifest is gone: left alone'
 before=$(engine h1 GET /networks/front | jq -r .Id)
 rm "$m/container-web.yaml" "$m/network-front.yaml" "$m"/volume-*.yaml

@@ -123,6 +123,14 @@ docker_on_h1 create --name holder -v data:/d busy:1 >/dev/null
 expect_exit 3 "$DREY" volume confirm data -f "$m" --yes
 assert_contains "$WORK/stderr" 'holder'
 docker_on_h1 rm holder >/dev/null
+echo '# not while another drey changes the engine'
+docker_on_h1 create --name drey-lock --label drey.lease=0123456789abcdef0123456789abcdef --label drey.lease.host=elsewhere \
+	--label drey.lease.boot=another --label drey.lease.pid=1 --label drey.lease.purpose=apply busy:1 >/dev/null
+all=$(all_objects h1)
+expect_exit 3 "$DREY" volume confirm data -f "$m" --yes --lock-timeout 0s
+assert_contains "$WORK/stderr" 'another drey (apply, process 1 on elsewhere)'
+assert_eq "$(all_objects h1)" "$all"
+docker_on_h1 rm drey-lock >/dev/null
 expect_exit 0 "$DREY" volume confirm data -f "$m" --yes
 assert_contains "$WORK/stdout" 'data'
 assert_eq "$(volumes h1)" 'data.2 data.2.drey-verified'
