@@ -156,10 +156,21 @@ assert_eq "$(jq -r '[.results[] | select(.verdict == "replace") | .name + " " + 
 now=$(jq -r '.restored[0].engine_volume' "$WORK/stdout")
 assert_users "$now"
 assert_eq "$(<"$(volume_path "$now")/entry")" 'a new entry'
+echo '# nothing but its users changes, whatever else is out of step'
+write_document "$m" Container other 'hosts: [h1]' 'image: busy:1' 'network_mode: host' 'monitor: 0s'
+apply 0 "$m"
+write_document "$m" Container other 'hosts: [h1]' 'image: busy:2' 'network_mode: host' 'monitor: 0s'
+write_document "$m" Container third 'hosts: [h1]' 'image: busy:1' 'network_mode: host' 'monitor: 0s'
+other=$(container_field h1 other '.Id + " " + .State.StartedAt')
 restore 0 --yes --from "$first"
+assert_eq "$(container_field h1 other '.Id + " " + .State.StartedAt')" "$other"
+container_exists h1 third && fail 'another container was made'
 now=$(generation)
 assert_users "$now"
 assert_eq "$(<"$(volume_path "$now")/entry")" 'the only copy'
+diff_exits 1 "$m"
+rm "$m"/container-{other,third}.yaml
+apply 0 "$m" --prune
 diff_exits 0 "$m"
 
 echo '# one that is killed after the volume is whole, before its users have moved: apply moves them'

@@ -293,3 +293,27 @@ expect_exit 0 "$DREY" volume confirm data -f "$m" --yes
 assert_eq "$(docker_on_h1 ps -aq --filter name=left- | wc -l)" 5
 docker_on_h1 rm left-1 left-2 left-3 left-4 left-5 >/dev/null
 diff_exits 0 "$m"
+
+echo '# a user whose replacement is held for a look: the old one is not set going again beside the new one'
+taker() {
+	write_document "$m" Container taker 'image: busy:1' 'network_mode: host' 'monitor: 200ms' 'volumes: ["pool:/p"]' \
+		'deploy: { update_config: { failure_action: pause } }' "$@"
+}
+write_document "$m" Volume pool 'on_change: migrate'
+taker
+apply 0 "$m"
+echo kept >"$(volume_path pool)/file"
+old=$(container_field h1 taker .Id)
+write_document "$m" Volume pool 'on_change: migrate' 'labels: { v: "1" }'
+taker 'command: [sh, -c, "exit 3"]'
+apply 3 "$m"
+assert_eq "$(container_field h1 taker.drey-held '.Id + " " + .State.Status')" "$old exited"
+assert_eq "$(container_field h1 taker '.Mounts[0].Name + " " + .State.Status')" 'pool.2 exited'
+assert_eq "$(<"$(volume_path pool.2)/file")" kept
+echo '# its manifest mended: it goes on from the old one, and so from the old volume, which is copied anew'
+taker
+apply 0 "$m"
+assert_eq "$(mounted taker)" 'pool.3 running'
+container_exists h1 taker.drey-held && fail 'what was held is still there'
+assert_eq "$(<"$(volume_path pool)/file")$(<"$(volume_path pool.3)/file")" keptkept
+diff_exits 0 "$m"

@@ -100,7 +100,7 @@ step 'nobody was asked about another plan than that nothing is to be done'
 up
 die_in_stop stopped first
 slow running first
-expect_exit 4 script -qec "$DREY apply -f m" /dev/null </dev/null
+expect_exit 4 "$(dirname "$(readlink -f "$0")")/terminal.py" '' '' "$DREY" apply -f m
 assert_contains stdout 'the host has changed since the plan was made'
 expect_exit 4 "$DREY" apply -f m
 assert_contains stdout 'Container/slow'
