@@ -17,7 +17,7 @@ enum {
 	/* The stream ends within a second, but where the engine's clock is being set. */
 	EVENTS_IDLE_MS = 10 * 1000,
 	EVENTS_LONGEST_MS = 10 * 1000,
-	STOP_SLACK_MS = 5 * 1000, /* beyond the grace period: kill and clean up */
+	CLEAN_UP_MS = 5 * 1000, /* beyond the grace period: kill and clean up */
 };
 
 struct signals {
@@ -135,7 +135,7 @@ static int await_stop(struct pass *pass, const struct object *object, const json
 		bool live = inspect && inspect_is_live(inspect);
 		/* One that outlives its grace period has not been asked to stop. */
 		bool stops = live && was_told_to_stop(inspect, sent) &&
-			     io_now_ms() <= start_ms + call_grace_ms(inspect) + STOP_SLACK_MS;
+			     io_now_ms() <= start_ms + call_grace_ms(inspect) + CLEAN_UP_MS;
 		json_decref(inspect);
 		if (!stops) {
 			*ret_outdated =

@@ -310,11 +310,10 @@ const char *plan_why_not_along(struct draft *draft, const struct object *sharer)
 
 	if (action && action->verdict == VERDICT_REFUSE)
 		why = action->reason;
-	else if (action && action->verdict != VERDICT_REMOVE &&
-		 container_why_layer_stays(action->want, sharer))
+	else if (action && action->verdict != VERDICT_REMOVE)
 		why = container_why_layer_stays(action->want, sharer);
-	else if (action && row_true(action->want, "backup_first") &&
-		 backup_require(draft->pass, action->want, sharer, &err) < 0)
+	if (!why && action && row_true(action->want, "backup_first") &&
+	    backup_require(draft->pass, action->want, sharer, &err) < 0)
 		why = err.text;
 	if (why)
 		return arena_printf(draft->arena,
