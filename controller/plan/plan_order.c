@@ -112,7 +112,7 @@ static void precede_sharers(struct draft *draft, size_t index)
 	struct candidate *provider = &draft->items[index];
 	const struct object *have = provider->action.have;
 
-	if (provider->action.verdict != VERDICT_REPLACE ||
+	if (provider->action.verdict != VERDICT_REPLACE || !have ||
 	    strcmp(provider->action.kind->name, "Container") != 0)
 		return;
 	for (size_t i = 0; i < draft->declared; i++) {
