@@ -96,13 +96,14 @@ static bool was_told_to_stop(const json_t *inspect, const json_t *sent)
 	return told;
 }
 
-/* Somebody else's may take a signal as it likes, and has any grace period. */
-static const struct object *find_ours(const struct pass *pass, const char *id)
+/* A drey's, of whatever project: the lease is the engine's. Somebody else's may take a signal as it
+ * likes, and has any grace period. */
+static const struct object *find_managed(const struct pass *pass, const char *id)
 {
 	for (size_t i = 0; i < pass->observed.count; i++) {
 		const struct object *object = pass->observed.objects[i];
 
-		if (object->ours && str_eq(object->id, id))
+		if (object->own.project && object->own.uid && str_eq(object->id, id))
 			return object;
 	}
 	return NULL;
@@ -138,8 +139,8 @@ static int await_stop(struct pass *pass, const struct object *object, const json
 			     io_now_ms() <= start_ms + call_grace_ms(inspect) + CLEAN_UP_MS;
 		json_decref(inspect);
 		if (!stops) {
-			*ret_outdated =
-				*ret_outdated || awaited || live != state_is_live(object->state);
+			*ret_outdated |=
+				object->ours && (awaited || live != state_is_live(object->state));
 			return 0;
 		}
 		if (!awaited)
@@ -160,7 +161,7 @@ int container_await_stops(struct pass *pass, int64_t since_s, bool *ret_outdated
 
 	*ret_outdated = false;
 	json_object_foreach (signals.sent, id, sent) {
-		const struct object *object = find_ours(pass, id);
+		const struct object *object = find_managed(pass, id);
 
 		if (rc == 0 && object)
 			rc = await_stop(pass, object, sent, start_ms, ret_outdated, err);

@@ -52,9 +52,10 @@ static struct report *report_of(const struct session *session, const struct visi
 	struct report *report =
 		report_new(visit->host->name, set_project(session->set), session->revision.id);
 
-	if (!visit->planned) {
+	if (!visit_is_known(visit)) {
 		report->err = visit->err;
 		report_add_unknown(report, set_desired(session->set, visit->host->name));
+		return report;
 	}
 	for (size_t i = 0; i < visit->results.count; i++)
 		if (visit->results.items[i].action->verdict != VERDICT_LEFTOVER)
@@ -87,7 +88,7 @@ static const char *status_of(const struct session *session)
 		const struct results *results = &visit->results;
 
 		any = any || visit->planned;
-		all = all && visit->planned &&
+		all = all && visit_is_known(visit) &&
 		      results->failed + results->refused + results->blocked + results->skipped == 0;
 	}
 	return all ? "applied" : any ? "partial" : "failed";

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,7 +25,8 @@ enum {
 };
 
 struct lease {
-	struct engine *engine; /* the holder's, whose guard this is */
+	LIST_ENTRY(lease) link; /* in `own`, under own_lock */
+	struct engine *engine;	/* the holder's, whose guard this is */
 	struct empty_image image;
 	char *id;
 	char uid[33];
@@ -38,6 +40,10 @@ struct lease {
 	bool stopping;	     /* under lock */
 	struct engine *beat; /* the thread's own; set and cleared under lock */
 };
+
+/* Those that this process has, or is about to take. */
+static LIST_HEAD(, lease) own = LIST_HEAD_INITIALIZER(own);
+static pthread_mutex_t own_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Also runs while the machine sleeps. */
 static int64_t boot_ms(void)
@@ -265,18 +271,6 @@ static int try_once(struct lease *lease, const struct lease_options *options,
 	return -1;
 }
 
-/* The one whose ID was seen goes, never a newer one by its name. */
-static int break_if_stale(struct lease *lease, const struct lease_holder *holder, bool *ret_broken,
-			  struct error *err)
-{
-	bool stale = lease_holder_is_dead(holder);
-
-	if (!stale && lease_holder_is_silent(lease->engine, holder, &stale, err) < 0)
-		return -1;
-	*ret_broken = stale;
-	return stale ? remove_container(lease->engine, holder->id, err) : 0;
-}
-
 /* The first of them began before the others. */
 static void remember_broken(struct lease *lease, const struct lease_holder *holder)
 {
@@ -286,6 +280,37 @@ static void remember_broken(struct lease *lease, const struct lease_holder *hold
 		return;
 	if (!lease->broken_since_s || since_s < lease->broken_since_s)
 		lease->broken_since_s = since_s;
+}
+
+/* One of this process, which no longer has it: it was left on the engine. */
+static bool is_abandoned(const struct lease_holder *holder)
+{
+	const struct lease *lease;
+	bool held = false;
+
+	if (!lease_holder_is_self(holder))
+		return false;
+	pthread_mutex_lock(&own_lock);
+	LIST_FOREACH(lease, &own, link)
+	held = held || strcmp(lease->uid, holder->uid) == 0;
+	pthread_mutex_unlock(&own_lock);
+	return !held;
+}
+
+/* The one whose ID was seen goes, never a newer one by its name. */
+static int break_if_stale(struct lease *lease, const struct lease_holder *holder, bool *ret_broken,
+			  struct error *err)
+{
+	bool stale = lease_holder_is_dead(holder) || is_abandoned(holder);
+
+	if (!stale && lease_holder_is_silent(lease->engine, holder, &stale, err) < 0)
+		return -1;
+	*ret_broken = stale;
+	if (!stale)
+		return 0;
+	/* Before: an answer that gets lost must not take that along. */
+	remember_broken(lease, holder);
+	return remove_container(lease->engine, holder->id, err);
 }
 
 bool lease_was_void(const struct lease *lease, int64_t *ret_since_s)
@@ -321,13 +346,15 @@ static int wait_for_it(struct lease *lease, const struct lease_options *options,
 {
 	int64_t until_ms = boot_ms() + options->timeout_ms;
 	struct lease_holder holder;
-	bool taken, vacant, told = false;
+	bool taken, vacant, broken = false, told = false;
 	char text[512];
 	int lost = 0, at_once = 0;
 
 	for (;;) {
-		if (options->cancelled && options->cancelled(options->ctx))
+		/* Whoever has taken a void one away makes its own, which tells of it. */
+		if (!broken && options->cancelled && options->cancelled(options->ctx))
 			return error_set(err, ERROR_CANCELLED, "interrupted");
+		broken = false;
 		if (try_once(lease, options, &holder, &taken, err) < 0) {
 			if (!call_is_lost(err) || ++lost == LOST_MAX)
 				return -1;
@@ -337,10 +364,13 @@ static int wait_for_it(struct lease *lease, const struct lease_options *options,
 		if (taken)
 			return 0;
 		vacant = !*holder.id;
-		if (!vacant && break_if_stale(lease, &holder, &vacant, err) < 0)
-			return -1;
-		if (vacant && *holder.id)
-			remember_broken(lease, &holder);
+		if (!vacant && break_if_stale(lease, &holder, &broken, err) < 0) {
+			if (!call_is_lost(err) || ++lost == LOST_MAX)
+				return -1;
+			error_clear(err);
+			continue;
+		}
+		vacant |= broken;
 		if (vacant && at_once++ < AT_ONCE_MAX)
 			continue;
 		describe(&holder, vacant, text, sizeof(text));
@@ -353,8 +383,24 @@ static int wait_for_it(struct lease *lease, const struct lease_options *options,
 	}
 }
 
+static struct lease *new_lease(struct engine *engine)
+{
+	struct lease *lease = xcalloc(1, sizeof(*lease));
+
+	lease->engine = engine;
+	lease_holder_uid(lease->uid);
+	atomic_init(&lease->beat_ms, boot_ms());
+	pthread_mutex_lock(&own_lock);
+	LIST_INSERT_HEAD(&own, lease, link);
+	pthread_mutex_unlock(&own_lock);
+	return lease;
+}
+
 static void free_lease(struct lease *lease)
 {
+	pthread_mutex_lock(&own_lock);
+	LIST_REMOVE(lease, link);
+	pthread_mutex_unlock(&own_lock);
 	free(lease->id);
 	free(lease);
 }
@@ -362,12 +408,9 @@ static void free_lease(struct lease *lease)
 int lease_take(struct engine *engine, const struct lease_options *options, struct lease **ret_lease,
 	       struct error *err)
 {
-	struct lease *lease = xcalloc(1, sizeof(*lease));
+	struct lease *lease = new_lease(engine);
 	struct error ignored = ERROR_INIT;
 
-	lease->engine = engine;
-	lease_holder_uid(lease->uid);
-	atomic_init(&lease->beat_ms, boot_ms());
 	if (wait_for_it(lease, options, err) < 0) {
 		empty_image_settle(&lease->image, engine);
 		free_lease(lease);

@@ -143,17 +143,28 @@ void lease_holder_describe(const struct lease_holder *holder, char *text, size_t
 		 holder->purpose, holder->pid, holder->host, whole_seconds, holder->since);
 }
 
-bool lease_holder_is_dead(const struct lease_holder *holder)
+/* Numbers of processes mean something in one namespace only: two containers of this machine have
+ * the boot in common, and both a process 1. */
+static bool is_of_here(const struct lease_holder *holder)
 {
 	char boot[40], pid_namespace[40];
 
 	read_boot(boot, sizeof(boot));
 	read_pid_namespace(pid_namespace, sizeof(pid_namespace));
-	/* Numbers of processes mean something in one namespace only: two containers of this
-	 * machine have the boot in common, and both a process 1. */
-	if (!*boot || strcmp(boot, holder->boot) != 0 || !*pid_namespace ||
-	    strcmp(pid_namespace, holder->pid_namespace) != 0 || holder->pid <= 0 ||
-	    holder->start_ticks < 0)
+	return *boot && strcmp(boot, holder->boot) == 0 && *pid_namespace &&
+	       strcmp(pid_namespace, holder->pid_namespace) == 0 && holder->pid > 0 &&
+	       holder->start_ticks >= 0;
+}
+
+bool lease_holder_is_self(const struct lease_holder *holder)
+{
+	return is_of_here(holder) && holder->pid == getpid() &&
+	       holder->start_ticks == start_of(getpid());
+}
+
+bool lease_holder_is_dead(const struct lease_holder *holder)
+{
+	if (!is_of_here(holder))
 		return false;
 	if (kill((pid_t)holder->pid, 0) < 0 && errno == ESRCH)
 		return true;

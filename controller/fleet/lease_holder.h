@@ -25,6 +25,8 @@ MUST_CHECK int lease_holder_read(const json_t *inspect, struct lease_holder *ret
 /* "another drey (apply, process 12 on ci-1) has been changing this engine since ..." */
 void lease_holder_describe(const struct lease_holder *holder, char *text, size_t size);
 
+/* This very process. */
+bool lease_holder_is_self(const struct lease_holder *holder);
 /* A process of this machine, of this boot, that is no more. False where that can't be known. */
 bool lease_holder_is_dead(const struct lease_holder *holder);
 /* No sign of life for LEASE_STALE_S, by the engine's clock. */

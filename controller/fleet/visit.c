@@ -32,8 +32,8 @@ static void on_waits(void *ctx, const char *why)
 		hooks->progress(hooks->ctx, &progress);
 }
 
-/* Of a drey that died. An engine that can't tell of them is none that can't be changed. Who could
- * not wait for them leaves it to the next. */
+/* Of a drey that died. An engine that has no events to tell is none that can't be changed. Who
+ * could not wait for them leaves it to the next. */
 static int await_stops(struct visit *visit, struct error *err)
 {
 	int64_t since_s;
@@ -41,14 +41,17 @@ static int await_stops(struct visit *visit, struct error *err)
 	if (!lease_was_void(visit->lease, &since_s) ||
 	    container_await_stops(&visit->pass, since_s, &visit->outdated, err) == 0)
 		return 0;
-	if (call_is_lost(err) || err->code == ERROR_CANCELLED) {
-		lease_abandon(visit->lease);
-		visit->lease = NULL;
-		return -1;
+	if (err->code == ERROR_DENIED || err->code == ERROR_NOT_FOUND) {
+		log_debug(visit->options.log, "%s host=%s", err->text, visit->host->name);
+		error_clear(err);
+		return 0;
 	}
-	log_debug(visit->options.log, "%s host=%s", err->text, visit->host->name);
-	error_clear(err);
-	return 0;
+	lease_abandon(visit->lease);
+	visit->lease = NULL;
+	if (err->code == ERROR_CANCELLED)
+		return -1;
+	return error_hint(err, "run drey again; where that never helps, 'docker rm -f " LEASE_NAME
+			       "' there has it go on without");
 }
 
 static int take_lease(struct visit *visit, int timeout_ms, struct error *err)
@@ -203,12 +206,15 @@ static int clear_leavings(struct visit *visit, struct error *err)
 {
 	const struct pass_hooks *hooks = &visit->pass.hooks;
 	const struct observed *observed = &visit->pass.observed;
-	struct error ignored = ERROR_INIT;
 
 	if (!visit->pass.writes || !(observed->leased || observed->helped))
 		return 0;
-	if (take_lease(visit, 0, &ignored) < 0) {
-		log_debug(visit->options.log, "%s host=%s", ignored.text, visit->host->name);
+	if (take_lease(visit, 0, err) < 0) {
+		/* Another is at work, and sees to them. */
+		if (err->code != ERROR_CONFLICT && err->code != ERROR_CANCELLED)
+			return -1;
+		log_debug(visit->options.log, "%s host=%s", err->text, visit->host->name);
+		error_clear(err);
 		return 0;
 	}
 	if (await_stops(visit, err) < 0)
@@ -244,6 +250,12 @@ void visit_execute(struct visit *visit, void (*done)(void *ctx, const struct res
 	if (visit->lease && visit->err.code == ERROR_NONE)
 		(void)!lease_check(visit->lease, &visit->err);
 	visit_end_change(visit);
+}
+
+bool visit_is_known(const struct visit *visit)
+{
+	return visit->planned &&
+	       (visit->err.code == ERROR_NONE || plan_changes_anything(&visit->plan));
 }
 
 void visit_done(struct visit *visit)

@@ -59,4 +59,7 @@ void visit_end_change(struct visit *visit);
  * plan saw, nothing is begun: the results are OUTCOME_SKIPPED, and visit->err says why. */
 void visit_execute(struct visit *visit, void (*done)(void *ctx, const struct result *result),
 		   void *ctx);
+/* After that: the results tell what is there. Not where a plan of nothing to do was overtaken, or
+ * could not be held against what a dead drey has left under way: then visit->err tells why. */
+bool visit_is_known(const struct visit *visit);
 void visit_done(struct visit *visit);

@@ -507,7 +507,8 @@ static int plan(struct loop_host *host)
 	return refuse_twin(host, &look->visit.err);
 }
 
-static void act(struct loop_host *host)
+/* False: what there is could not be known after all. */
+static bool act(struct loop_host *host)
 {
 	struct look *look = &host->look;
 	struct hold *holds =
@@ -521,10 +522,13 @@ static void act(struct loop_host *host)
 	if (look->sweep)
 		stall_sweep(look->stall);
 	visit_execute(&look->visit, on_result, host);
+	if (!visit_is_known(&look->visit))
+		return false;
 	tell_results(look, holds);
 	/* Another drey is changing the engine, or has just done so. */
-	if (look->visit.results.skipped > 0 || look->visit.err.code == ERROR_CONFLICT)
+	if (look->visit.results.skipped > 0)
 		report_retry(look->report, LOOP_HELD_MS);
+	return true;
 }
 
 static bool is_host_trouble(enum error_code code)
@@ -561,10 +565,8 @@ void look_run(void *arg)
 	log_debug(host->loop->log, "looking host=%s", host->name);
 	look->visit = (struct visit){ 0 };
 	look->report = report_new(host->name, set_project(look->set), look->revision);
-	look->success = plan(host) == 0;
-	if (look->success)
-		act(host);
-	else
+	look->success = plan(host) == 0 && act(host);
+	if (!look->success)
 		fail(host);
 	atomic_store(&host->acting, false);
 	look->retry_ms = look->report->retry_ms;

@@ -54,9 +54,9 @@ waits() {
 	wait_until 30 grep -q 'wait: the engine is still stopping container slow' "$1"
 }
 
-# The next run: waits until it is let go, and then brings it up.
+# next WHAT [SOCKET]: the next run waits until it is let go, and then brings it up.
 next() {
-	slow running first
+	slow running first "${2-/run/docker.sock}"
 	"$DREY" apply -f m --yes >out.next 2>&1 &
 	local pid=$!
 	waits out.next
@@ -103,14 +103,42 @@ die_in_stop stopped first
 through_proxy "$DREY" apply -f m --yes || fail "late: $(<out.late)"
 check late
 
-step 'an engine that does not tell of its events is not changed meanwhile'
+for silence in drop=before 'reply=500 body="no events today"'; do
+	step "an engine that does not tell of its events is not changed meanwhile: $silence"
+	up
+	die_in_stop stopped first
+	start_faultproxy h1 mute --rule "GET /events $silence"
+	slow running first /run/mute.sock
+	expect_exit 3 "$DREY" apply -f m --yes
+	assert_contains stderr 'see which containers are being stopped'
+	assert_eq "$("$DREY" status -f m -o json |
+		jq -r '.conditions[] | select(.resource == "Container/slow@h1" and .type == "Ready").status')" Unknown
+	stop_faultproxy mute
+	next mute
+done
+
+step 'the answer to the removal of the void lease gets lost'
 up
-die_in_stop running second
-start_faultproxy h1 mute --rule 'GET /events drop=before'
-slow running first /run/mute.sock
-expect_exit 3 "$DREY" apply -f m --yes
-stop_faultproxy mute
-next mute
+die_in_stop stopped first
+start_faultproxy h1 lost --rule 'DELETE /containers/ nth=1 drop=after'
+next lost /run/lost.sock
+stop_faultproxy lost
+slow running first
+
+step 'one of another project comes first: it waits as well'
+up
+die_in_stop stopped first
+cp -r m other
+sed -i 's/metadata: { name: test }/metadata: { name: other }/' other/host.yaml
+rm other/slow.yaml
+"$DREY" apply -f other --yes >out.other 2>&1 &
+other=$!
+waits out.other
+let_go
+wait "$other" || fail "other: $(<out.other)"
+slow running first
+expect_exit 0 "$DREY" apply -f m --yes
+check other
 
 for signal in KILL TERM; do
 	step "who waits is ended by SIG$signal"

@@ -44,9 +44,11 @@ Test(lease_holder, lives_while_its_process_does)
 	struct lease_holder holder = holder_now();
 
 	cr_expect_not(lease_holder_is_dead(&holder));
+	cr_expect(lease_holder_is_self(&holder));
 	/* The number has become another's. */
 	holder.start_ticks++;
 	cr_expect(lease_holder_is_dead(&holder));
+	cr_expect_not(lease_holder_is_self(&holder));
 }
 
 Test(lease_holder, is_dead_with_its_process)
