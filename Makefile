@@ -187,7 +187,7 @@ check-engines: $(BUILD)/drey
 		DREY=$(abspath $<) DREY_E2E_ENGINE=$$engine tests/e2e/run $(TRAPS) || status=1; \
 	done; exit $$status
 
-# Two hours or so, on so many hosts; `make check` takes a sample of it. What a case is, and how to run a part:
+# Half an hour to two hours, on so many hosts; `make check` takes a sample of it. What a case is, and how to run a part:
 # tests/crash/run --help.
 CASE ?=
 CRASH_HOSTS ?= 4
