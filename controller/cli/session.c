@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "controller/cli/session.h"
 
+#include "controller/base/heap.h"
 #include "controller/base/interrupt.h"
 #include "controller/cli/load.h"
 #include "controller/cli/option_values.h"
@@ -185,11 +186,13 @@ static void on_progress(void *ctx, const struct progress *progress)
 	progress_update(((struct session *)ctx)->progress, progress);
 }
 
-/* Where something will be written: SQLite's files are set up while the hosts are waited for. */
+/* While the hosts are waited for: memory for what they answer, and, where something will be
+ * written, SQLite's files. */
 static void on_begun(void *ctx)
 {
 	struct session *session = ctx;
 
+	heap_populate();
 	if (session->lock >= 0 && !session->record)
 		session->record = conditions_try(session->state_dir, &session->context->log);
 }
