@@ -61,8 +61,8 @@ MUST_CHECK int call_set_policy(struct pass *pass, const char *id, const char *po
 			       struct error *err);
 /* container_stops.c: waits for the end of stops that were asked for since then (seconds, by the
  * engine's clock) and that it is still at, though whoever asked is gone. *ret_outdated: what was
- * observed before is so, since a container of ours has stopped meanwhile. ERROR_DENIED,
- * ERROR_NOT_FOUND: the engine tells of no events, or not to this user. */
+ * observed before is so, since a container of ours has stopped meanwhile. An engine
+ * that refuses to tell of events has none. */
 MUST_CHECK int container_await_stops(struct pass *pass, int64_t since_s, bool *ret_outdated,
 				     struct error *err);
 /* Until an engine that is removing it is done. ERROR_TIMEOUT after a minute. */

@@ -67,9 +67,12 @@ static int read_signals(struct pass *pass, int64_t since_s, struct signals *sign
 	int rc = engine_stream_json(pass->engine, &request, take_event, signals, EVENTS_IDLE_MS,
 				    err);
 	json_decref(request.reply);
-	/* What has been is told first: one that was answered, and does not end, has told it. */
-	if (rc == 0 || err->code != ERROR_TIMEOUT || request.status == 0)
+	/* What has been is told first: one that was answered, and does not end, has told it. An
+	 * engine that has no events to tell, to us, is none that can't be changed. */
+	if (rc == 0 || !(request.status == 403 || request.status == 404 ||
+			 (err->code == ERROR_TIMEOUT && request.status != 0)))
 		return rc;
+	log_debug(pass->log, "%s", err->text);
 	error_clear(err);
 	return 0;
 }

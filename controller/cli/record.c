@@ -54,7 +54,10 @@ static struct report *report_of(const struct session *session, const struct visi
 
 	if (!visit_is_known(visit)) {
 		report->err = visit->err;
-		report_add_unknown(report, set_desired(session->set, visit->host->name));
+		if (visit->planned)
+			report_add_not_known(report, &visit->results, &visit->err);
+		else
+			report_add_unknown(report, set_desired(session->set, visit->host->name));
 		return report;
 	}
 	for (size_t i = 0; i < visit->results.count; i++)

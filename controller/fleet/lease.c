@@ -354,7 +354,6 @@ static int wait_for_it(struct lease *lease, const struct lease_options *options,
 		/* Whoever has taken a void one away makes its own, which tells of it. */
 		if (!broken && options->cancelled && options->cancelled(options->ctx))
 			return error_set(err, ERROR_CANCELLED, "interrupted");
-		broken = false;
 		if (try_once(lease, options, &holder, &taken, err) < 0) {
 			if (!call_is_lost(err) || ++lost == LOST_MAX)
 				return -1;
@@ -363,6 +362,7 @@ static int wait_for_it(struct lease *lease, const struct lease_options *options,
 		}
 		if (taken)
 			return 0;
+		broken = false;
 		vacant = !*holder.id;
 		if (!vacant && break_if_stale(lease, &holder, &broken, err) < 0) {
 			if (!call_is_lost(err) || ++lost == LOST_MAX)
@@ -379,6 +379,7 @@ static int wait_for_it(struct lease *lease, const struct lease_options *options,
 		if (!told && options->waits)
 			options->waits(options->ctx, text);
 		told = true;
+		broken = false;
 		poll(NULL, 0, POLL_MS);
 	}
 }

@@ -32,8 +32,7 @@ static void on_waits(void *ctx, const char *why)
 		hooks->progress(hooks->ctx, &progress);
 }
 
-/* Of a drey that died. An engine that has no events to tell is none that can't be changed. Who
- * could not wait for them leaves it to the next. */
+/* Of a drey that died. Who could not wait for them leaves it to the next. */
 static int await_stops(struct visit *visit, struct error *err)
 {
 	int64_t since_s;
@@ -41,11 +40,6 @@ static int await_stops(struct visit *visit, struct error *err)
 	if (!lease_was_void(visit->lease, &since_s) ||
 	    container_await_stops(&visit->pass, since_s, &visit->outdated, err) == 0)
 		return 0;
-	if (err->code == ERROR_DENIED || err->code == ERROR_NOT_FOUND) {
-		log_debug(visit->options.log, "%s host=%s", err->text, visit->host->name);
-		error_clear(err);
-		return 0;
-	}
 	lease_abandon(visit->lease);
 	visit->lease = NULL;
 	if (err->code == ERROR_CANCELLED)

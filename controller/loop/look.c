@@ -507,7 +507,7 @@ static int plan(struct loop_host *host)
 	return refuse_twin(host, &look->visit.err);
 }
 
-/* False: what there is could not be known after all. */
+/* False: what there is could not be known after all, or nothing could be begun. */
 static bool act(struct loop_host *host)
 {
 	struct look *look = &host->look;
@@ -522,12 +522,17 @@ static bool act(struct loop_host *host)
 	if (look->sweep)
 		stall_sweep(look->stall);
 	visit_execute(&look->visit, on_result, host);
-	if (!visit_is_known(&look->visit))
+	if (!visit_is_known(&look->visit)) {
+		report_add_not_known(look->report, &look->visit.results, &look->visit.err);
 		return false;
+	}
 	tell_results(look, holds);
+	if (look->visit.results.skipped == 0)
+		return true;
+	if (look->visit.err.code != ERROR_CONFLICT)
+		return false;
 	/* Another drey is changing the engine, or has just done so. */
-	if (look->visit.results.skipped > 0)
-		report_retry(look->report, LOOP_HELD_MS);
+	report_retry(look->report, LOOP_HELD_MS);
 	return true;
 }
 
@@ -536,7 +541,7 @@ static bool is_host_trouble(enum error_code code)
 	return code == ERROR_UNREACHABLE || code == ERROR_TIMEOUT || code == ERROR_DENIED;
 }
 
-static void fail(struct loop_host *host)
+static void fail(struct loop_host *host, bool planned)
 {
 	struct look *look = &host->look;
 
@@ -548,10 +553,11 @@ static void fail(struct loop_host *host)
 		report_retry(look->report, LOOP_HELD_MS);
 		return;
 	}
-	if (is_host_trouble(look->visit.err.code))
+	bool trouble = is_host_trouble(look->visit.err.code);
+	if (!planned && trouble)
 		report_add_unknown(look->report, set_desired(look->set, host->name));
 	/* The next look begins from the connection on. */
-	if (host->connected)
+	if (host->connected && (!planned || trouble))
 		drop_engine(host);
 }
 
@@ -565,9 +571,10 @@ void look_run(void *arg)
 	log_debug(host->loop->log, "looking host=%s", host->name);
 	look->visit = (struct visit){ 0 };
 	look->report = report_new(host->name, set_project(look->set), look->revision);
-	look->success = plan(host) == 0 && act(host);
+	bool planned = plan(host) == 0;
+	look->success = planned && act(host);
 	if (!look->success)
-		fail(host);
+		fail(host, planned);
 	atomic_store(&host->acting, false);
 	look->retry_ms = look->report->retry_ms;
 	look->acted = look->report->acted;

@@ -69,6 +69,21 @@ void report_add_unknown(struct report *report, const struct desired *desired)
 	}
 }
 
+void report_add_not_known(struct report *report, const struct results *results,
+			  const struct error *why)
+{
+	for (size_t i = 0; i < results->count; i++) {
+		const struct action *action = results->items[i].action;
+
+		if (!action->want)
+			continue;
+		struct report_row *row = report_add(report, action);
+		row->state = ROW_UNKNOWN;
+		row->reason = "NotKnown";
+		row->message = arena_strdup(report->arena, why->text);
+	}
+}
+
 void report_retry(struct report *report, int64_t after_ms)
 {
 	if (report->retry_ms < 0 || after_ms < report->retry_ms)

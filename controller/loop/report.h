@@ -15,7 +15,7 @@ enum row_state {
 	ROW_PENDING, /* out of step: being done, or soon */
 	ROW_FAILED,  /* out of step: tried, and tried again later */
 	ROW_STALLED, /* out of step: waits for a person */
-	ROW_UNKNOWN, /* the host can't be asked */
+	ROW_UNKNOWN, /* the host can't be asked, or what it said no longer holds */
 	ROW_GONE,    /* removed, and no manifest names it */
 };
 
@@ -50,6 +50,9 @@ struct report_row *report_add(struct report *report, const struct action *action
 const char *report_pending(enum outcome outcome);
 /* Every resource of the host as unknown. */
 void report_add_unknown(struct report *report, const struct desired *desired);
+/* What was planned as unknown, since it did not hold for this reason. */
+void report_add_not_known(struct report *report, const struct results *results,
+			  const struct error *why);
 /* Brings the time of the next look forward. */
 void report_retry(struct report *report, int64_t after_ms);
 /* True when all rows are in step. */
