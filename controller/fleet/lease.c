@@ -291,8 +291,8 @@ static bool is_abandoned(const struct lease_holder *holder)
 	if (!lease_holder_is_self(holder))
 		return false;
 	pthread_mutex_lock(&own_lock);
-	LIST_FOREACH(lease, &own, link)
-	held = held || strcmp(lease->uid, holder->uid) == 0;
+	LIST_FOREACH (lease, &own, link)
+		held = held || strcmp(lease->uid, holder->uid) == 0;
 	pthread_mutex_unlock(&own_lock);
 	return !held;
 }
